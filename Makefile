@@ -1,0 +1,89 @@
+# Everything that is done to Pinocchio. "make" alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+COVERAGE_MIN ?= 85
+SEEDS ?= 100000
+TARGETS ?= http://127.0.0.1:3333 http://127.0.0.1:3334 http://127.0.0.1:3335
+BENCH ?= --connections 64 --requests 1000000 --keys 1000 --verify
+
+# Formatting and analysis, at the versions that tools/go.mod pins.
+TOOL := go tool -modfile=tools/go.mod
+PROFILE := .run/coverage.out
+IMAGE ?= pinocchio:latest
+
+.PHONY: help build run cluster test race cover check bench bench-go simulate fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/pinocchio, a static binary
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/pinocchio ./cmd/pinocchio
+
+run: build ## three nodes in one process, counters in ./data; needs nothing but Go
+	./bin/pinocchio dev
+
+cluster: build ## three processes and a private Postgres; "scripts/cluster" tells how to go on
+	scripts/cluster up
+
+test: ## all tests; finds or installs the Postgres server that they use
+	scripts/need postgres
+	CGO_ENABLED=0 go test -count=1 -timeout 10m ./...
+
+race: ## all tests under the race detector
+	scripts/need postgres race
+	CGO_ENABLED=1 go test -race -count=1 -timeout 30m ./...
+
+cover: ## all tests, with the share of statements that they reach
+	scripts/need postgres
+	mkdir -p .run
+	CGO_ENABLED=0 go test -count=1 -timeout 20m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
+	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
+
+# The race detector and the coverage share one run of the tests.
+check: lint ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent
+	scripts/need postgres race
+	mkdir -p .run
+	CGO_ENABLED=1 go test -race -count=1 -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
+	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
+
+bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="flags of pinocchio bench"
+	./bin/pinocchio bench $(addprefix --target ,$(TARGETS)) $(BENCH)
+
+bench-go: ## benchmarks of single packages
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
+
+simulate: ## SEEDS seeded histories of the protocol core
+	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v -run Simulation ./counter/...
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+lint: fmt-check vet staticcheck arrows ## format, vet, staticcheck and the arrows between packages
+
+fmt-check:
+	test -z "$$($(TOOL) gofumpt -l . | tee /dev/stderr)" || { echo 'not formatted: run "make fmt"' >&2; exit 1; }
+
+vet:
+	go vet ./...
+
+staticcheck:
+	$(TOOL) staticcheck ./...
+
+arrows: ## no import runs the wrong way: scripts/arrows/rules.go
+	go run ./scripts/arrows
+
+deadcode: ## functions that no command and no test reaches
+	$(TOOL) deadcode -test ./...
+
+vuln: ## known vulnerabilities in what is called; asks the Go vulnerability database
+	$(TOOL) govulncheck ./...
+
+image: ## the container image
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+clean: ## delete what was built; data and clusters stay
+	rm -rf bin $(PROFILE)

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/bench"
+)
+
+// benchCmd's flags are bench.Options.
+type benchCmd struct {
+	Target       []string      `help:"Node to load, http://host:port or host:port; repeatable." default:"http://127.0.0.1:3333" placeholder:"URL"`
+	Connections  int           `help:"Connections, spread evenly over the targets." default:"64"`
+	Requests     int64         `help:"Stop after so many requests." placeholder:"N"`
+	Duration     time.Duration `help:"Stop after so long; 10s when --requests is not given either." placeholder:"TIME"`
+	Pipeline     int           `help:"Requests written together on a connection." default:"1"`
+	Rate         float64       `help:"Requests a second, open loop: latency counts from the intended start. 0: as fast as answers come." default:"0"`
+	Keys         int           `help:"Number of keys." default:"1000"`
+	KeyPrefix    string        `help:"What keys begin with." default:"bench:"`
+	Distribution string        `help:"How often which key: uniform, zipf or single." enum:"uniform,zipf,single" default:"uniform"`
+	Seed         uint64        `help:"Seed of the keys' sequence." default:"1"`
+	Value        int64         `help:"What each request adds." default:"1"`
+	Durability   string        `help:"Ask for this durability: memory, disk, replica or database. Without it: the server's default." enum:",memory,disk,replica,database" default:""`
+	ReturnTotal  bool          `help:"Ask for the total just after each increment."`
+
+	Timeout      time.Duration `help:"Longest wait for an answer." default:"10s"`
+	ReadyTimeout time.Duration `help:"Give up when no target was ready for so long." default:"15s"`
+
+	Verify        bool          `help:"Compare each key's total, through every target, with what was answered; exit 1 when they differ."`
+	VerifyStore   string        `help:"With --verify: compare the table behind the service as well." placeholder:"URL"`
+	VerifyTimeout time.Duration `help:"How long totals may take to agree." default:"10s"`
+	Strict        bool          `help:"Exit 1 when a request failed."`
+	JSON          string        `name:"json" help:"Write the result to this file as JSON." placeholder:"FILE"`
+}
+
+// Validate is called by the parser: a fault is a usage error that names all of them.
+func (c *benchCmd) Validate() error {
+	faults := []error{c.options().Validate()}
+	if c.VerifyStore != "" && !c.Verify {
+		faults = append(faults, errors.New("verify-store: needs --verify"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *benchCmd) options() bench.Options {
+	o := bench.DefaultOptions()
+	o.Targets, o.Connections, o.Pipeline, o.Rate = c.Target, c.Connections, c.Pipeline, c.Rate
+	o.Requests, o.Duration = c.Requests, c.Duration
+	if o.Requests == 0 && o.Duration == 0 {
+		o.Duration = 10 * time.Second
+	}
+	o.Keys, o.KeyPrefix, o.Distribution, o.Seed = c.Keys, c.KeyPrefix, bench.Distribution(c.Distribution), c.Seed
+	o.Value, o.Durability, o.ReturnTotal = c.Value, c.Durability, c.ReturnTotal
+	o.Timeout, o.ReadyTimeout = c.Timeout, c.ReadyTimeout
+	o.Verify, o.VerifyTimeout = c.Verify, c.VerifyTimeout
+	return o
+}
+
+// benchStore is a store that bench reads and the command closes.
+type benchStore interface {
+	bench.StoreReader
+	io.Closer
+}
+
+// storeOpener opens the store behind a URL for reading. nil: this build reads no stores.
+type storeOpener func(ctx context.Context, url string) (benchStore, error)
+
+// Run loads, reports on the output, and fails when the load could not be put on, when totals differ, or by --strict.
+func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err error) {
+	o := c.options()
+	if isTerminal(std.err) {
+		o.Progress = std.err
+	}
+	if c.VerifyStore != "" {
+		if open == nil {
+			return errors.New("--verify-store: this build cannot read stores: leave it out")
+		}
+		store, err := open(ctx, c.VerifyStore)
+		if err != nil {
+			return fmt.Errorf("--verify-store: %w", err)
+		}
+		defer func() { _ = store.Close() }() // only read from
+		o.Store = store
+	}
+	var file *os.File
+	if c.JSON != "" {
+		// Before the load: who waited for it must not lose it to a wrong path.
+		if file, err = os.Create(c.JSON); err != nil {
+			return fmt.Errorf("--json: %w", err)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+	}
+	result, err := bench.Run(ctx, o)
+	if result == nil {
+		return err
+	}
+	errs := []error{err, result.WriteText(std.out)}
+	if file != nil {
+		errs = append(errs, writeJSON(file, result))
+	}
+	return errors.Join(append(errs, c.judge(result))...)
+}
+
+func writeJSON(w io.Writer, result *bench.Result) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(result)
+}
+
+// judge turns a result into the command's verdict.
+func (c *benchCmd) judge(r *bench.Result) error {
+	switch {
+	case r.Verify != nil && !r.Verify.OK:
+		return errors.New("the totals are not what was answered: see verify and drift in the report")
+	case c.Strict && r.Failed > 0:
+		return fmt.Errorf("%d requests failed: see failed and error in the report", r.Failed)
+	}
+	return nil
+}
+
+// isTerminal tells whether somebody watches w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,110 @@
+// Command pinocchio runs and loads a cluster of exact counters.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line: one field for each command.
+type commands struct {
+	Dev     devCmd     `cmd:"" help:"Run a cluster in this process, on an embedded store, to try things out."`
+	Serve   serveCmd   `cmd:"" help:"Run one node."`
+	Health  healthCmd  `cmd:"" help:"Ask a node whether it is ready; exit status 0 when it is."`
+	Bench   benchCmd   `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitSignal = 128 // plus the signal's number
+)
+
+// streams are where a command writes.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := untilSignal(context.Background(), os.Stderr, os.Exit)
+	status := run(ctx, os.Args[1:], streams{out: os.Stdout, err: os.Stderr}, os.Exit)
+	stop()
+	os.Exit(status)
+}
+
+// run parses the arguments, runs the command and returns the exit status. What goes wrong is one line on the error
+// stream. exit ends the process after --help.
+func run(ctx context.Context, args []string, std streams, exit func(int)) int {
+	parser, err := newParser(std, exit)
+	if err != nil {
+		return report(std, err, exitFailed)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(std, fmt.Errorf("%w; see %s --help", err, parser.Model.Name), exitUsage)
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(std, storeOpener(openValues)); err != nil {
+		return report(std, err, exitFailed)
+	}
+	return exitOK
+}
+
+// newParser gives every flag the environment variable PINOCCHIO_<FLAG>.
+func newParser(std streams, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&commands{},
+		kong.Name("pinocchio"),
+		kong.Description("Exact counters on the Postgres you already run."),
+		kong.DefaultEnvars("PINOCCHIO"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(std.out, std.err),
+		kong.Exit(exit),
+	)
+}
+
+// report writes an error as one line and returns the status.
+func report(std streams, err error, status int) int {
+	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+	_, _ = fmt.Fprintln(std.err, "pinocchio: "+text)
+	return status
+}
+
+// errInterrupted is the cause of the context's end after the first signal.
+var errInterrupted = errors.New("interrupted")
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends, so that the command finishes in order. A second one
+// exits at once. stop ends the watching.
+func untilSignal(parent context.Context, stderr io.Writer, exit func(int)) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stopped := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stopped:
+				return
+			case s := <-signals:
+				cancel(fmt.Errorf("%w by %v", errInterrupted, s))
+				if number, ok := s.(syscall.Signal); ok && n > 0 {
+					_, _ = fmt.Fprintf(stderr, "pinocchio: second signal (%v): exiting at once\n", s)
+					exit(exitSignal + int(number))
+				}
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(stopped)
+		cancel(nil)
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/httpapi"
+	"github.com/pinocchio-nose/pinocchio/node"
+	"github.com/pinocchio-nose/pinocchio/ring"
+)
+
+// settings are what all nodes of a cluster have in common, whether they run in one process or on many hosts.
+type settings struct {
+	ClusterName   string        `default:"pinocchio" help:"Name of the cluster; nodes with another one are strangers."`
+	Partitions    uint32        `default:"271" help:"Count of partitions, fixed when the cluster is created."`
+	FlushInterval time.Duration `default:"1s" help:"How long an increment may wait in memory before it goes to the store (at most 10s)."`
+	Durability    string        `default:"memory" enum:"memory,database" help:"When an increment is answered, unless its request says: memory or database."`
+	LeaseTTL      time.Duration `name:"lease-ttl" default:"6s" help:"A node that is silent for so long loses its partitions."`
+	OwnerTimeout  time.Duration `default:"2s" help:"How long an answer may wait for the owner of its key."`
+	StoreTimeout  time.Duration `default:"5s" help:"How long an answer may wait for durability database."`
+	MaxPending    int           `default:"2000000" help:"Operations a node may hold for the store; beyond it increments get 503."`
+	MaxCounters   int           `default:"4000000" help:"Counters a node keeps in memory although the store has them."`
+	DrainDelay    time.Duration `default:"1s" help:"How long a stopping node still serves, not ready, so that clients go elsewhere."`
+	DrainTimeout  time.Duration `default:"15s" help:"How long a stopping node tries to flush."`
+	LogFormat     string        `default:"text" enum:"text,json" help:"Log lines as text or json."`
+	LogLevel      string        `default:"info" enum:"debug,info,warn,error" help:"Least level of log lines."`
+}
+
+// config returns the part of a node's configuration that the settings hold.
+func (s *settings) config(log *slog.Logger) node.Config {
+	c := node.DefaultConfig()
+	c.Cluster = s.ClusterName
+	c.Ring = s.ring()
+	c.FlushInterval, c.LeaseTTL = s.FlushInterval, s.LeaseTTL
+	c.OwnerTimeout, c.StoreTimeout, c.DrainTimeout = s.OwnerTimeout, s.StoreTimeout, s.DrainTimeout
+	c.MaxPending, c.MaxCounters = s.MaxPending, s.MaxCounters
+	c.Logger = log
+	if s.Durability == "database" {
+		c.Durability = node.Database
+	}
+	return c
+}
+
+func (s *settings) ring() ring.Settings {
+	r := ring.Default()
+	r.Partitions = s.Partitions
+	return r
+}
+
+// open opens the cluster's store.
+func (s *settings) open(ctx context.Context, url, application string, log *slog.Logger) (flush.Store, error) {
+	r := s.ring()
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return flush.Open(ctx, url, flush.Settings{
+		Cluster: s.ClusterName, Partitions: s.Partitions, Hash: ring.Hash, Ring: r.Version(),
+	}, flush.Options{Application: application, Logger: log})
+}
+
+func (s *settings) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // the enum has only good ones
+	opt := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// member is one node with its HTTP API.
+type member struct {
+	node  *node.Node
+	api   *httpapi.Server
+	ln    net.Listener
+	delay time.Duration
+	log   *slog.Logger
+}
+
+// newMember makes a node and opens the listener for its clients, so that a port in use is known at once.
+func newMember(cfg node.Config, listen string, delay time.Duration) (*member, error) {
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for clients on %s (choose another with --http): %w", listen, err)
+	}
+	if cfg.HTTPAddr, err = clientAddr(cfg.Advertise, ln.Addr().String()); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	hc := httpapi.DefaultConfig()
+	hc.Durabilities = []node.Durability{node.Memory, node.Database}
+	api, err := httpapi.New(hc, n, cfg.Logger.With("node", cfg.Name))
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return &member{node: n, api: api, ln: ln, delay: delay, log: cfg.Logger.With("node", cfg.Name)}, nil
+}
+
+// clientAddr is the address that clients are told: the advertised host, or else what was bound.
+func clientAddr(advertise, bound string) (string, error) {
+	host, port, err := net.SplitHostPort(bound)
+	if err != nil {
+		return "", fmt.Errorf("address %q: %w", bound, err)
+	}
+	if advertise != "" {
+		host = advertise
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// run serves until ctx is done, then stops in order: not ready, hand over while clients are still served, no more clients, no
+// more increments, last flush, goodbye.
+func (m *member) run(ctx context.Context) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served, counted := make(chan error, 1), make(chan error, 1)
+	go func() { served <- m.api.Serve(m.ln) }()
+	go func() { counted <- m.node.Run(inner) }()
+
+	var err error
+	select {
+	case <-ctx.Done():
+		m.drain()
+	case err = <-served:
+		err = fmt.Errorf("serve clients: %w", err)
+		served <- nil
+	case err = <-counted:
+		counted <- nil
+	}
+	quit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if cut := m.api.Shutdown(quit); cut != nil {
+		m.log.Warn("clients were cut off", "error", cut)
+	}
+	stop()
+	return errors.Join(err, <-counted, <-served)
+}
+
+// drain sends clients elsewhere and partitions to the other nodes.
+func (m *member) drain() {
+	m.api.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	lame := time.NewTimer(m.delay)
+	defer lame.Stop()
+	m.node.Drain(ctx)
+	<-lame.C
+}

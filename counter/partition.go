@@ -1,0 +1,202 @@
+package counter
+
+// Phase of a partition at one node. See the package comment.
+type Phase uint8
+
+// Phases.
+const (
+	Following Phase = iota
+	Owning
+	Releasing
+)
+
+// Partition is one partition as one node sees it: its outbox as an origin, where its operations go, and, while the node
+// owns it, the owner's state. It is not safe for concurrent use: the caller holds the lock that guards it.
+type Partition struct {
+	id   uint32
+	self Origin
+	out  outbox
+	own  *owned // nil while Following
+
+	// The owner as this node knows it; epochs only grow.
+	owner Origin
+	epoch uint64
+
+	sending bool // a section is under way to the owner of this epoch
+	hello   bool // the owner of this epoch has not heard of this origin yet
+}
+
+// New returns partition id at the node self, of which nobody is known to be the owner.
+func New(id uint32, self Origin) *Partition {
+	return &Partition{id: id, self: self}
+}
+
+// Added says what became of an increment.
+type Added struct {
+	Number   uint64 // of its operation
+	Fresh    bool   // it is a new operation: one more is pending
+	Applied  bool   // it is applied here: this node is the owner
+	Total    int64  // with HasTotal: the total just after it
+	HasTotal bool
+}
+
+// Add accepts an increment. Owning, it is applied at once; otherwise it waits in the outbox. ErrOutOfRange: the total
+// would leave int64, and nothing was accepted. hash is Hash(key); key is not kept.
+func (p *Partition) Add(hash uint64, key string, delta int64) (Added, error) {
+	if p.Phase() == Owning {
+		return p.addOwned(hash, key, delta)
+	}
+	last := p.out.last()
+	n := p.out.add(key, delta)
+	return Added{Number: n, Fresh: n > last}, nil
+}
+
+func (p *Partition) addOwned(hash uint64, key string, delta int64) (Added, error) {
+	w := p.own
+	i, ok := w.apply(hash, key, delta, false)
+	if !ok {
+		return Added{}, ErrOutOfRange
+	}
+	a := Added{Applied: true}
+	a.Total, a.HasTotal = w.settled(i)
+	r := w.cells.record(i)
+	if !p.out.combine(r.op, delta) {
+		r.op = p.out.append(Op{Key: w.cells.cell[i].key, Delta: delta})
+		a.Fresh = true
+	}
+	a.Number = r.op
+	w.selfApplied = p.out.last()
+	return a, nil
+}
+
+// Wait makes t wait for the operation numbered n, which an Add just returned under the same lock. want asks for the total.
+func (p *Partition) Wait(n uint64, t *Ticket, want bool) {
+	var f Flags
+	if want {
+		f |= Want
+	}
+	if t.Level == Persisted {
+		f |= Urgent
+	}
+	p.out.wait(n, t, f)
+}
+
+// Forget notes that t's caller has stopped waiting.
+func (p *Partition) Forget(t *Ticket) { t.gone = true }
+
+// Refused returns, once, the deltas that an owner refused as out of range when nobody was waiting for the answer any more.
+func (p *Partition) Refused() []Delta {
+	r := p.out.refused
+	p.out.refused = nil
+	return r
+}
+
+// Phase returns the partition's phase at this node.
+func (p *Partition) Phase() Phase {
+	switch {
+	case p.own == nil:
+		return Following
+	case p.own.newOwner != Origin{}:
+		return Releasing
+	}
+	return Owning
+}
+
+// ID returns the partition's number.
+func (p *Partition) ID() uint32 { return p.id }
+
+// Owner returns the owner as far as this node knows, and its epoch. The nil UUID: nobody.
+func (p *Partition) Owner() (Origin, uint64) { return p.owner, p.epoch }
+
+// Pending returns the count of this origin's operations that the store does not have (R6).
+func (p *Partition) Pending() int { return len(p.out.ops) }
+
+// Last returns the highest number given to an operation of this origin.
+func (p *Partition) Last() uint64 { return p.out.last() }
+
+// IsSettling says that this owner still awaits operations which an earlier owner had answered.
+func (p *Partition) IsSettling() bool { return p.own != nil && len(p.own.settling) > 0 }
+
+// Persisted returns the highest number of this origin that the store is known to have.
+func (p *Partition) Persisted() uint64 { return p.out.persisted }
+
+// Learn takes note of who owns the partition since epoch, and reports whether that was news. An owner that learns of a
+// later epoch than its own has lost the partition (R5). A new owner is sent everything that the store lacks again (R6).
+func (p *Partition) Learn(owner Origin, epoch uint64) bool {
+	if epoch <= p.epoch {
+		return false
+	}
+	if p.own != nil {
+		p.Drop()
+	}
+	p.owner, p.epoch = owner, epoch
+	p.out.rewind()
+	p.sending, p.hello = false, owner != p.self
+	return true
+}
+
+// Drop gives up the owner's state without flushing: a later epoch exists. What this node accepted itself stays in the outbox
+// and goes to the next owner; the other origins hold theirs (R6).
+func (p *Partition) Drop() {
+	if p.own == nil {
+		return
+	}
+	applied := p.own.selfApplied
+	p.own = nil
+	// A caller may have been told of anything up to here, since in Owning applying and answering are one step.
+	p.out.answered = max(p.out.answered, applied)
+	p.out.seal(max(p.out.sealed, applied))
+	p.out.rewind()
+}
+
+// Acquire makes this node the owner since epoch, from what the store has: ledger holds the partition's rows, origins every
+// process that is not closed, await those which may hold operations that an earlier owner had answered (R8): empty after a
+// graceful move. The operations of this node's own outbox are applied at once.
+func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, await []Origin) {
+	must(p.own == nil && epoch >= p.epoch, "acquired twice, or from the past")
+	w := &owned{epoch: epoch, streams: make(map[Origin]*stream), settling: make(map[Origin]struct{})}
+	for _, o := range origins {
+		if o != p.self {
+			n := ledger[o]
+			w.streams[o] = &stream{applied: n, frozen: n, persisted: n}
+		}
+	}
+	for _, o := range await {
+		if _, known := w.streams[o]; known {
+			w.settling[o] = struct{}{}
+		}
+	}
+	p.own, p.owner, p.epoch = w, p.self, epoch
+	p.sending, p.hello = false, false
+	p.out.trim(ledger[p.self])
+	p.out.rewind()
+	p.applyOutbox()
+}
+
+// applyOutbox applies this node's own waiting operations, as the owner that it has just become.
+func (p *Partition) applyOutbox() {
+	w, o := p.own, &p.out
+	o.seal(o.last())
+	var results []OpResult
+	for n := o.persisted + 1; n <= o.last(); n++ {
+		op := o.at(n)
+		code := NoTotal // the store's part of the total is not read yet
+		if _, ok := w.apply(Hash(op.Key), op.Key, op.Delta, n <= o.answered); !ok {
+			code = OutOfRange
+		}
+		results = append(results, OpResult{Number: n, Code: code})
+	}
+	o.ack(o.last(), results, false)
+	w.selfApplied = o.last()
+}
+
+// Release stops applying: the next Freeze hands the partition to newOwner. Operations accepted from here on wait in the
+// outbox for it.
+func (p *Partition) Release(newOwner Origin) {
+	if p.Phase() != Owning {
+		return
+	}
+	p.out.seal(p.out.last()) // the records of the cells no longer find open operations
+	p.out.ack(p.out.last(), nil, false)
+	p.own.newOwner = newOwner
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/node"
+)
+
+// Config holds the limits of a Server. It is a value: it never changes after New.
+type Config struct {
+	// MaxBodyBytes is the longest request body; a longer one is answered with 413.
+	MaxBodyBytes int
+	// MaxHeaderBytes is the longest request line with its headers; a longer one is answered with 431. Each connection
+	// has a read buffer of this size.
+	MaxHeaderBytes int
+	// MaxConnections is how many connections may be open; one more is answered with 503 and closed.
+	MaxConnections int
+	// ReadTimeout is how long a request may take from its first byte to its last; then it is answered with 408.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long a client may leave an answer unread; then the connection is closed.
+	WriteTimeout time.Duration
+	// IdleTimeout is how long a connection may stay open without a request; then it is closed.
+	IdleTimeout time.Duration
+	// Durabilities are the levels that this node can reach. They are named to a client that asked for another one; it
+	// is the Service that refuses.
+	Durabilities []node.Durability
+}
+
+// Bounds of the limits: below, an ordinary request does not fit; above, a limit protects nothing.
+const (
+	minBodyBytes   = 4 << 10 // a key of MaxKeyBytes with every byte escaped, and the rest of the JSON
+	maxBodyBytes   = 64 << 20
+	minHeaderBytes = 4 << 10 // a key of MaxKeyBytes with every byte percent-encoded, and ordinary headers
+	maxHeaderBytes = 1 << 20
+	maxConnections = 1 << 20
+	minTimeout     = 10 * time.Millisecond
+	maxTimeout     = time.Hour
+)
+
+// DefaultConfig returns the limits of a node that was given none.
+func DefaultConfig() Config {
+	return Config{
+		MaxBodyBytes:   64 << 10,
+		MaxHeaderBytes: 8 << 10,
+		MaxConnections: 8192,
+		ReadTimeout:    10 * time.Second,
+		WriteTimeout:   10 * time.Second,
+		IdleTimeout:    75 * time.Second, // above the 60 s of common load balancers, so that they close first
+		Durabilities:   []node.Durability{node.Memory, node.Database},
+	}
+}
+
+// Validate returns an error that names every fault of c, or nil.
+func (c Config) Validate() error {
+	faults := []error{
+		within("MaxBodyBytes", c.MaxBodyBytes, minBodyBytes, maxBodyBytes),
+		within("MaxHeaderBytes", c.MaxHeaderBytes, minHeaderBytes, maxHeaderBytes),
+		within("MaxConnections", c.MaxConnections, 1, maxConnections),
+		within("ReadTimeout", c.ReadTimeout, minTimeout, maxTimeout),
+		within("WriteTimeout", c.WriteTimeout, minTimeout, maxTimeout),
+		within("IdleTimeout", c.IdleTimeout, minTimeout, maxTimeout),
+	}
+	if len(c.Durabilities) == 0 {
+		faults = append(faults, errors.New("Durabilities must name at least one level"))
+	}
+	for i, level := range c.Durabilities {
+		if durabilityName(level) == "" {
+			faults = append(faults, fmt.Errorf("Durabilities names %d, which is no level", level))
+		}
+		if slices.Contains(c.Durabilities[:i], level) {
+			faults = append(faults, fmt.Errorf("Durabilities names %q twice", durabilityName(level)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func within[T int | time.Duration](name string, v, lowest, highest T) error {
+	if v < lowest || v > highest {
+		return fmt.Errorf("%s is %v, but must be from %v to %v", name, v, lowest, highest)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/pinocchio-nose/pinocchio/node"
+)
+
+// fakeService counts exactly, in memory. Its fields may be set before the server starts.
+type fakeService struct {
+	mu     sync.Mutex
+	totals map[string]int64
+	seen   []node.Increment // with a copy of the key, when keep is set
+	calls  int
+
+	keep     bool
+	later    bool
+	noTotal  bool
+	stale    bool
+	unstored bool
+	err      error                // of every call
+	notReady error                // of Ready
+	before   func(node.Increment) // called at the start of an increment
+}
+
+func (f *fakeService) Increment(in node.Increment) (node.Result, error) {
+	if f.before != nil {
+		f.before(in)
+	}
+	if f.err != nil {
+		return node.Result{}, f.err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if f.keep {
+		kept := in
+		kept.Key = append([]byte(nil), in.Key...)
+		f.seen = append(f.seen, kept)
+	}
+	if f.totals == nil {
+		f.totals = map[string]int64{}
+	}
+	f.totals[string(in.Key)] += in.Delta
+	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later}, nil
+}
+
+func (f *fakeService) Total(key []byte) (node.Reading, error) {
+	if f.err != nil {
+		return node.Reading{}, f.err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return node.Reading{Value: f.totals[string(key)], Stale: f.stale}, nil
+}
+
+func (f *fakeService) Counter(key []byte) (node.Detail, error) {
+	reading, err := f.Total(key)
+	return node.Detail{Reading: reading, Persisted: reading.Value - 1, HasPersisted: !f.unstored}, err
+}
+
+func (f *fakeService) Cluster() node.ClusterStatus {
+	return node.ClusterStatus{
+		Cluster: "c1", Node: "n1", RingVersion: "v", Partitions: 271, Unowned: 1, Settling: 2, Pending: 3, PendingAge: 1500e6, StoreOK: true,
+		Members: []node.MemberStatus{{
+			ID: "id", Name: "n1", HTTPAddr: "h:1", PeerAddr: "p:2", GossipAddr: "g:3", Self: true, Alive: true, LeaseLeft: 5e9, Owned: 100, Wanted: 101,
+		}},
+	}
+}
+
+func (f *fakeService) Ready() error { return f.notReady }
+
+func (f *fakeService) WriteMetrics(w io.Writer) {
+	fmt.Fprint(w, "# HELP pinocchio_fake Something.\n# TYPE pinocchio_fake gauge\npinocchio_fake 1\n")
+}
+
+func (f *fakeService) total(key string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.totals[key]
+}
+
+func (f *fakeService) counted() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+func (f *fakeService) last() node.Increment {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.seen) == 0 {
+		return node.Increment{}
+	}
+	return f.seen[len(f.seen)-1]
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"errors"
+	"time"
+)
+
+// Durability says which evidence must exist before an increment is answered (R7).
+type Durability uint8
+
+// Durability levels. DefaultDurability is the node's setting.
+const (
+	DefaultDurability Durability = iota
+	Memory                       // the owner has applied it: every later read at any node sees it
+	Disk                         // and the origin's log is fsynced (not built yet)
+	Replica                      // and a second node holds it (not built yet)
+	Database                     // its number is persisted in the store
+)
+
+// Increment is one request to add Delta to Key.
+type Increment struct {
+	Key        []byte // 1-512 bytes of UTF-8 without NUL; not kept after the call
+	Delta      int64
+	Durability Durability
+	Return     bool // the caller wants the total just after it
+}
+
+// Result of an accepted increment.
+type Result struct {
+	Total    int64
+	HasTotal bool // Total is set: asked for, and known
+	// Later: the owner was not reached in time. The increment is held by this node and will be counted once.
+	Later bool
+}
+
+// Reading is a counter's total.
+type Reading struct {
+	Value int64
+	// Stale: the lease could not be renewed (the store is down), so the total may be behind.
+	Stale bool
+}
+
+// Detail is a counter's total beside what the store has of it.
+type Detail struct {
+	Reading
+	Persisted    int64
+	HasPersisted bool // false: the store could not be read
+}
+
+// Errors of the public calls. All of them mean "not accepted, not counted", but ErrDurabilityTimeout.
+var (
+	ErrNotReady              = errors.New("this node is starting or stopping")
+	ErrOverloaded            = errors.New("too many increments are waiting for the database")
+	ErrUnreachable           = errors.New("the owner of this key cannot be reached")
+	ErrOutOfRange            = errors.New("the total would leave the range of a 64-bit counter")
+	ErrDurabilityTimeout     = errors.New("held and will be counted, but the asked durability was not reached in time")
+	ErrDurabilityUnavailable = errors.New("this durability is not available on this node")
+)
+
+// ClusterStatus is what one node knows of the whole cluster.
+type ClusterStatus struct {
+	Cluster     string
+	Node        string // name of the answering node
+	RingVersion string // digest of members and settings: equal on nodes that agree
+	Partitions  int
+	Unowned     int // partitions without a live owner
+	Settling    int // own partitions that await answered operations
+	Pending     int // operations of this node that the store does not have yet
+	PendingAge  time.Duration
+	StoreOK     bool
+	Members     []MemberStatus
+}
+
+// MemberStatus is one process of the cluster.
+type MemberStatus struct {
+	ID         string
+	Name       string
+	HTTPAddr   string
+	PeerAddr   string
+	GossipAddr string
+	Self       bool
+	Alive      bool          // by gossip
+	Draining   bool          // leaving: gets no partitions
+	LeaseLeft  time.Duration // by the store; negative when it ran out
+	Owned      int           // partitions
+	Wanted     int           // partitions that the ring would give it
+}

@@ -1,0 +1,91 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/ring"
+)
+
+// Config of a node. It is a value: never changed after New.
+type Config struct {
+	Name    string // of the node, stable across restarts
+	Cluster string // name of the cluster
+	Store   flush.Store
+	Ring    ring.Settings
+
+	HTTPAddr   string   // host:port that clients use, told to the other nodes
+	PeerListen string   // host:port for batches of other nodes; port 0 picks one
+	GossipAddr string   // host:port for gossip; port 0 picks one
+	Advertise  string   // host or IP under which other nodes reach this one; empty: the host of PeerListen
+	Join       []string // host:port of gossip seeds; with Postgres none is needed
+	Secrets    [][]byte // the cluster's secret; the first one signs, all are accepted; none: no check
+
+	Durability    Durability    // of increments that do not ask for one
+	FlushInterval time.Duration // how long an increment may wait in memory before it is flushed, 10 ms - 10 s
+	LeaseTTL      time.Duration // a node that is silent for so long loses its partitions, 1 s - 5 min
+	OwnerTimeout  time.Duration // how long an answer may wait for the owner of its key
+	StoreTimeout  time.Duration // how long an answer may wait for durability `database`
+	DrainTimeout  time.Duration // how long a stopping node tries to hand over and flush
+
+	MaxPending  int           // operations that this node holds for the store; beyond it increments are refused
+	MaxCounters int           // counters kept in memory although the store has them
+	Retention   time.Duration // how long the ledger remembers a process that vanished
+
+	Logger *slog.Logger
+}
+
+// DefaultConfig returns the settings of a node that has a name and a store.
+func DefaultConfig() Config {
+	return Config{
+		Cluster:       "pinocchio",
+		Ring:          ring.Default(),
+		PeerListen:    ":3433",
+		GossipAddr:    ":7946",
+		Durability:    Memory,
+		FlushInterval: time.Second,
+		LeaseTTL:      6 * time.Second,
+		OwnerTimeout:  2 * time.Second,
+		StoreTimeout:  5 * time.Second,
+		DrainTimeout:  15 * time.Second,
+		MaxPending:    2_000_000,
+		MaxCounters:   4_000_000,
+		Retention:     30 * 24 * time.Hour,
+		Logger:        slog.Default(),
+	}
+}
+
+// Validate names every fault at once.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	between := func(name string, d, lo, hi time.Duration) {
+		bad(d < lo || d > hi, "%s is %v, must be between %v and %v", name, d, lo, hi)
+	}
+	bad(c.Name == "" || len(c.Name) > 100, "the node's name must have 1 to 100 bytes")
+	bad(c.Cluster == "" || len(c.Cluster) > 100, "the cluster's name must have 1 to 100 bytes")
+	bad(c.Store == nil, "a store is missing")
+	bad(c.Logger == nil, "a logger is missing")
+	bad(c.PeerListen == "", "the address for other nodes is missing")
+	bad(c.GossipAddr == "", "the address for gossip is missing")
+	between("the flush interval", c.FlushInterval, 10*time.Millisecond, 10*time.Second)
+	between("the lease", c.LeaseTTL, time.Second, 5*time.Minute)
+	between("the owner timeout", c.OwnerTimeout, 10*time.Millisecond, time.Minute)
+	between("the store timeout", c.StoreTimeout, 10*time.Millisecond, time.Minute)
+	between("the drain timeout", c.DrainTimeout, 100*time.Millisecond, time.Hour)
+	between("the retention", c.Retention, time.Hour, 10*365*24*time.Hour)
+	bad(c.MaxPending < 1000, "max pending is %d, must be at least 1000", c.MaxPending)
+	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)
+	bad(c.Durability != Memory && c.Durability != Database, "the durability must be memory or database")
+	if err := c.Ring.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+)
+
+const (
+	loadTries   = 8           // a read that raced with a flush is made again
+	loadTimeout = time.Second // of one read of the store
+)
+
+// loader reads counters that their owner does not know yet. All that wait go in one read: value and ledger rows in one
+// snapshot (R8).
+type loader struct {
+	node    *Node
+	wake    chan struct{}
+	failing atomic.Bool // the last read failed: totals of unknown counters are not to be had
+
+	mu    sync.Mutex
+	calls []*loadCall
+}
+
+type loadCall struct {
+	want map[uint32][]string // partition -> keys
+	done chan struct{}       // closed when tried
+	err  error
+}
+
+func newLoader(n *Node) *loader { return &loader{node: n, wake: make(chan struct{}, 1)} }
+
+// load asks for keys, and returns at once. The keys are copied.
+func (l *loader) load(want map[uint32][]string) *loadCall {
+	c := &loadCall{want: make(map[uint32][]string, len(want)), done: make(chan struct{})}
+	for p, keys := range want {
+		for _, k := range keys {
+			c.want[p] = append(c.want[p], strings.Clone(k))
+		}
+	}
+	l.mu.Lock()
+	l.calls = append(l.calls, c)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	return c
+}
+
+func (l *loader) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			l.finish(l.take(), ctx.Err())
+			return
+		case <-l.wake:
+		}
+		calls := l.take()
+		if len(calls) > 0 {
+			l.finish(calls, l.read(ctx, calls))
+		}
+	}
+}
+
+func (l *loader) take() []*loadCall {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	calls := l.calls
+	l.calls = nil
+	return calls
+}
+
+func (l *loader) finish(calls []*loadCall, err error) {
+	for _, c := range calls {
+		c.err = err
+		close(c.done)
+	}
+}
+
+// read makes one read for all calls, and again for what raced with a flush.
+func (l *loader) read(ctx context.Context, calls []*loadCall) error {
+	want := make(map[uint32][]string)
+	for _, c := range calls {
+		for p, keys := range c.want {
+			want[p] = append(want[p], keys...)
+		}
+	}
+	for range loadTries {
+		if len(want) == 0 {
+			break
+		}
+		again, err := l.readOnce(ctx, want)
+		l.failing.Store(err != nil)
+		if err != nil {
+			l.node.count.loadFailures.Inc()
+			return err
+		}
+		want = again
+	}
+	return nil // what is left raced with a flush each time: the caller looks again and asks again
+}
+
+func (l *loader) readOnce(ctx context.Context, want map[uint32][]string) (again map[uint32][]string, err error) {
+	n := l.node
+	tokens := make(map[uint32]counter.LoadToken, len(want))
+	var keys []string
+	var partitions []uint32
+	for p, ks := range want {
+		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
+			if t, ok := part.BeginLoad(); ok {
+				tokens[p] = t
+				partitions = append(partitions, p)
+				keys = append(keys, ks...)
+			}
+		})
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	snap, err := n.cfg.Store.Read(ctx, keys, partitions)
+	if err != nil {
+		return nil, err
+	}
+	n.count.loads.Add(len(keys))
+	ledger := ledgerByPartition(snap.Ledger)
+	for p, t := range tokens {
+		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
+			if part.Loaded(t, want[p], snap.Values, ledger[p]) {
+				delete(want, p)
+			} else if part.Phase() == counter.Following {
+				delete(want, p)
+			}
+		})
+	}
+	return want, nil
+}

@@ -1,0 +1,165 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/node/wire"
+)
+
+// claim takes the partitions that the ring gives to this node and that nobody with a lease owns.
+func (n *Node) claim(ctx context.Context, w *world) {
+	var want []flush.Ownership
+	for _, o := range w.owners {
+		if w.wants(o.Partition) == n.id && n.claimable(w, o.Owner) {
+			want = append(want, o)
+		}
+	}
+	if len(want) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	won, err := n.cfg.Store.Claim(ctx, n.id, want)
+	if err != nil {
+		n.log.Warn("could not claim partitions", "count", len(want), "error", err)
+		return // if it was done all the same, the next round finds them in mine
+	}
+	take := make(map[uint32]uint64, len(won))
+	for _, o := range won {
+		take[o.Partition] = o.Epoch
+	}
+	n.count.claimed.Add(len(won))
+	n.acquire(ctx, take, true)
+}
+
+// claimable says whether the owner has lost its right. After an outage of the store all leases have run out, though
+// everybody is there: who is seen alive gets one more lease's time to renew.
+func (n *Node) claimable(w *world, owner counter.Origin) bool {
+	m := w.members[owner]
+	if m == nil {
+		return true // nobody, or closed
+	}
+	if m.LeaseLeft > 0 || owner == n.id {
+		delete(n.expiredSince, owner)
+		return false
+	}
+	since, seen := n.expiredSince[owner]
+	if !seen {
+		since = time.Now()
+		n.expiredSince[owner] = since
+	}
+	l := n.links.get(owner)
+	return !m.alive || (l != nil && l.refused.Load()) || time.Since(since) > n.cfg.LeaseTTL
+}
+
+// acquire makes this node the acting owner of partitions that are its own in the store. After anything but a graceful
+// hand-over it awaits the operations that an earlier owner may have answered, from every origin with a lease (R8).
+func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool) {
+	if len(take) == 0 {
+		return
+	}
+	ids := make([]uint32, 0, len(take))
+	for id := range take {
+		ids = append(ids, id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	a, err := n.cfg.Store.Adopt(ctx, ids)
+	if err != nil {
+		n.log.Warn("could not read the ledger of new partitions", "count", len(ids), "error", err)
+		n.refresh() // the next round finds them in mine
+		return
+	}
+	var origins, await []counter.Origin
+	for _, s := range a.Nodes {
+		origins = append(origins, s.ID)
+		if settle && s.ID != n.id && s.LeaseLeft > 0 {
+			await = append(await, s.ID)
+		}
+	}
+	ledger := ledgerByPartition(a.Ledger)
+	got := 0
+	for id, epoch := range take {
+		sl := &n.slots.all[id]
+		n.slots.change(sl, func(p *counter.Partition) {
+			if _, known := p.Owner(); p.Phase() != counter.Following || known > epoch {
+				return
+			}
+			p.Acquire(epoch, ledger[id], origins, await)
+			got++
+		})
+		n.links.announce(wire.Route{Partition: id, Epoch: epoch, Owner: n.id})
+	}
+	n.count.movedIn.Add(got)
+	n.log.Info("acquired partitions", "count", got, "settling", settle)
+}
+
+func ledgerByPartition(rows []flush.LedgerRow) map[uint32]map[counter.Origin]uint64 {
+	out := make(map[uint32]map[counter.Origin]uint64)
+	for _, r := range rows {
+		m := out[r.Partition]
+		if m == nil {
+			m = make(map[counter.Origin]uint64)
+			out[r.Partition] = m
+		}
+		m[r.Origin] = r.Number
+	}
+	return out
+}
+
+// release starts to hand over what the ring gives to others. The flusher flushes it and writes the new owner in one statement.
+func (n *Node) release(w *world) {
+	count := 0
+	for _, o := range w.owners {
+		to := w.wants(o.Partition)
+		m := w.members[to]
+		if o.Owner != n.id || to == n.id || m == nil {
+			continue
+		}
+		sl := &n.slots.all[o.Partition]
+		n.slots.change(sl, func(p *counter.Partition) {
+			if p.Phase() == counter.Owning {
+				p.Release(to)
+				count++
+			}
+		})
+	}
+	if count > 0 {
+		n.log.Info("handing partitions over", "count", count)
+		n.flusher.Kick()
+	}
+}
+
+// startAfresh gives the partitions of conflict a new epoch, and acquires them from what the store has.
+func (n *Node) startAfresh(ctx context.Context) {
+	take := n.afresh.take()
+	if len(take) == 0 {
+		return
+	}
+	req := &flush.Request{Node: n.id}
+	for id, epoch := range take {
+		req.Batches = append(req.Batches, flush.Batch{Partition: id, Epoch: epoch, NewOwner: n.id})
+		take[id] = epoch + 1
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	if res, err := n.cfg.Store.Flush(ctx, req); err != nil || !res.Applied {
+		n.log.Warn("could not start partitions afresh", "count", len(take), "error", err)
+		for id, epoch := range take {
+			n.afresh.add(id, epoch-1)
+		}
+		return // if it was done, or somebody else has them, the next round's view says so
+	}
+	n.acquire(ctx, take, true)
+}
+
+// sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.
+func (n *Node) sweep() {
+	n.slots.each(func(sl *slot, p *counter.Partition) {
+		p.Poll()
+		n.enqueue(sl)
+	})
+}

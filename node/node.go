@@ -1,0 +1,164 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/gossip"
+	"github.com/pinocchio-nose/pinocchio/node/wire"
+)
+
+// Node is one member of a cluster. See the package comment.
+type Node struct {
+	cfg    Config
+	id     counter.Origin
+	log    *slog.Logger
+	auth   auth
+	lease  *lease
+	limits counter.Limits
+	count  *instruments
+
+	slots   *slots
+	links   links
+	loader  *loader
+	flusher *flush.Flusher
+	gossip  *gossip.Gossip
+	peers   *fasthttp.Server
+	peerLn  net.Listener
+	self    flush.Node
+
+	accepting atomic.Bool
+	draining  atomic.Bool
+	storeOK   atomic.Bool
+	oldest    atomic.Int64 // age of the oldest pending operation, nanoseconds
+	world     atomic.Pointer[world]
+	readiness atomic.Pointer[string] // why not ready; nil: not looked yet; "": ready
+	handed    *handed                // partitions handed to this node
+	afresh    *handed                // partitions to start again under a new epoch
+	wanted    chan struct{}          // a round is wanted; capacity 1
+	closing   sync.WaitGroup         // links that end in the background
+
+	// Only the control loop uses these.
+	expiredSince map[counter.Origin]time.Time
+	lastExpire   time.Time
+}
+
+// New returns a node that has started nothing yet, or every fault of the configuration.
+func New(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make the node's id: %w", err)
+	}
+	n := &Node{
+		cfg:    cfg,
+		id:     id,
+		log:    cfg.Logger.With("node", cfg.Name),
+		auth:   auth{secrets: cfg.Secrets},
+		lease:  newLease(cfg.LeaseTTL),
+		limits: limits(cfg),
+		count:  newInstruments(),
+		slots:  newSlots(cfg.Ring.Partitions, id),
+		links:  links{byID: make(map[counter.Origin]*link)},
+		handed: newHanded(),
+		afresh: newHanded(),
+		wanted: make(chan struct{}, 1),
+
+		expiredSince: make(map[counter.Origin]time.Time),
+	}
+	n.loader = newLoader(n)
+	n.peers = n.peerServer()
+	n.flusher = flush.NewFlusher(cfg.Store, id, source{n}, n.flusherOptions())
+	return n, nil
+}
+
+// limits spreads the node's bounds over its partitions, with room for an uneven spread.
+func limits(cfg Config) counter.Limits {
+	share := func(total int) int { return max(1000, 4*total/int(cfg.Ring.Partitions)) }
+	return counter.Limits{MaxDirty: share(cfg.MaxPending), MaxClean: share(cfg.MaxCounters)}
+}
+
+// header opens each message to another node.
+func (n *Node) header() wire.Header {
+	return wire.Header{Cluster: xxhash.Sum64String(n.cfg.Cluster + "\x00" + n.cfg.Ring.Version()), Sender: n.id}
+}
+
+// ID returns this process' origin.
+func (n *Node) ID() string { return n.id.String() }
+
+// PeerAddr returns the address under which other nodes reach this one; valid once Run has listened.
+func (n *Node) PeerAddr() string { return n.self.PeerAddr }
+
+// Run joins the cluster, counts until ctx is done, and leaves: it refuses new increments, hands over, flushes, and goes.
+// An error says why it could not start or go on, or that operations were lost at the end.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.listen(); err != nil {
+		return err
+	}
+	if err := n.join(ctx); err != nil {
+		_ = n.peerLn.Close()
+		return err
+	}
+	bg, stop := context.WithCancel(context.Background())
+	defer stop()
+	var (
+		all     sync.WaitGroup
+		fatal   = make(chan error, 4)
+		control = make(chan struct{})
+	)
+	all.Go(func() {
+		if err := n.peers.Serve(n.peerLn); err != nil {
+			fatal <- fmt.Errorf("serve other nodes: %w", err)
+		}
+	})
+	all.Go(func() { n.loader.run(bg) })
+	all.Go(func() { _ = n.flusher.Run(bg) })
+	all.Go(func() {
+		defer close(control)
+		if err := n.control(bg); err != nil {
+			fatal <- err
+		}
+	})
+	n.accepting.Store(true)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-fatal:
+		n.log.Error("this node cannot go on", "error", err)
+	}
+	if lost := n.leave(err != nil); err == nil {
+		err = lost
+	}
+	stop()
+	n.end()
+	all.Wait()
+	return err
+}
+
+// join makes this process known: in the store, then by gossip.
+func (n *Node) join(ctx context.Context) error {
+	if err := n.gossip.Start(ctx); err != nil {
+		return fmt.Errorf("start gossip on %s: %w", n.cfg.GossipAddr, err)
+	}
+	n.self.GossipAddr = n.gossip.LocalAddr()
+	if err := n.register(ctx); err != nil {
+		_ = n.gossip.Close()
+		return err
+	}
+	n.log.Info("joined", "id", n.id, "http", n.self.HTTPAddr, "peer", n.self.PeerAddr, "gossip", n.self.GossipAddr)
+	return nil
+}

@@ -1,0 +1,198 @@
+package node
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/node/wire"
+)
+
+// peerServer serves the other nodes.
+func (n *Node) peerServer() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:               n.servePeer,
+		Name:                  "pinocchio-peer",
+		MaxRequestBodySize:    peerBodies,
+		ReadTimeout:           time.Minute, // of an idle connection as well; links reconnect
+		WriteTimeout:          10 * time.Second,
+		CloseOnShutdown:       true,
+		NoDefaultDate:         true,
+		NoDefaultContentType:  true,
+		NoDefaultServerHeader: true,
+		Logger:                quiet{n.log},
+		Concurrency:           4096,
+	}
+}
+
+func (n *Node) servePeer(ctx *fasthttp.RequestCtx) {
+	defer func() {
+		if v := recover(); v != nil { // a broken invariant must be seen, not served
+			n.log.Error("a message of another node made this node panic", "panic", v)
+			ctx.Error("panic", fasthttp.StatusInternalServerError)
+		}
+	}()
+	path, body := string(ctx.Path()), ctx.PostBody()
+	if !n.auth.accepts(path, body, ctx.Request.Header.Peek(macHeader)) {
+		n.count.strangers.Inc()
+		ctx.Error("the message is not signed with this cluster's secret", fasthttp.StatusForbidden)
+		return
+	}
+	h, rest, err := wire.DecodeHeader(body)
+	switch {
+	case err != nil:
+		n.count.mangled.Inc()
+		ctx.Error(err.Error(), fasthttp.StatusBadRequest)
+	case h.Cluster != n.header().Cluster:
+		n.count.strangers.Inc()
+		ctx.Error("another cluster, or other settings", fasthttp.StatusConflict)
+	case path == batchPath:
+		n.serveBatch(ctx, body)
+	case path == readPath:
+		n.serveReads(ctx, rest)
+	default:
+		ctx.Error("no such path", fasthttp.StatusNotFound)
+	}
+}
+
+var batches = sync.Pool{New: func() any { return new(wire.Batch) }}
+
+func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
+	b := batches.Get().(*wire.Batch)
+	defer batches.Put(b)
+	if err := b.Decode(body); err != nil {
+		n.count.mangled.Inc()
+		ctx.Error(err.Error(), fasthttp.StatusBadRequest)
+		return
+	}
+	for _, r := range b.Routes {
+		n.told(r)
+	}
+	for _, p := range b.Progress {
+		if int(p.Partition) < len(n.slots.all) {
+			n.slots.change(&n.slots.all[p.Partition], func(part *counter.Partition) { part.Persist(p.Number) })
+		}
+	}
+	answers := make([]counter.Answer, 0, len(b.Sections))
+	urgent := false
+	for i := range b.Sections {
+		s := &b.Sections[i]
+		if int(s.Partition) >= len(n.slots.all) {
+			n.count.mangled.Inc()
+			ctx.Error("no such partition", fasthttp.StatusBadRequest)
+			return
+		}
+		a := n.handle(b.Sender, s)
+		urgent = urgent || (a.Code == counter.OK && wantsFlush(s))
+		answers = append(answers, a)
+	}
+	if urgent {
+		n.flusher.Kick()
+	}
+	ctx.Response.SetBodyRaw(wire.AppendAnswers(nil, answers))
+}
+
+// handle applies one section as the owner.
+func (n *Node) handle(sender counter.Origin, s *counter.Section) counter.Answer {
+	sl := &n.slots.all[s.Partition]
+	sl.mu.Lock()
+	a, loading := sl.p.Handle(sender, s, n.limits, n.loader.failing.Load())
+	a.Results = slices.Clone(a.Results) // they belong to the partition, which goes on
+	_, epoch := sl.p.Owner()
+	sl.mu.Unlock()
+	if loading != nil {
+		n.loader.load(map[uint32][]string{s.Partition: loading})
+	}
+	if a.Code == counter.Unknown || s.Epoch > epoch {
+		n.refresh() // the sender knows something that this node does not
+	}
+	if a.Code == counter.OK {
+		n.count.forwardedIn.Add(len(s.Ops))
+		a.Doubt = !n.lease.trusted()
+	}
+	return a
+}
+
+func wantsFlush(s *counter.Section) bool {
+	for i := range s.Ops {
+		if s.Ops[i].Flags&counter.Urgent != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// told handles a peer's news of an owner. A partition that its owner handed to this node is to be acquired.
+func (n *Node) told(r wire.Route) {
+	if r.Owner != n.id {
+		n.learn(r)
+		return
+	}
+	if r.Graceful && int(r.Partition) < len(n.slots.all) {
+		n.learn(r)
+		n.handed.add(r.Partition, r.Epoch)
+	}
+}
+
+func (n *Node) serveReads(ctx *fasthttp.RequestCtx, rest []byte) {
+	keys, err := wire.DecodeReads(rest, nil)
+	if err != nil {
+		n.count.mangled.Inc()
+		ctx.Error(err.Error(), fasthttp.StatusBadRequest)
+		return
+	}
+	out := make([]wire.ReadResult, len(keys))
+	missing := n.readAll(keys, out)
+	if len(missing) > 0 {
+		c := n.loader.load(missing)
+		select {
+		case <-c.done:
+		case <-time.After(loadTimeout):
+		}
+		n.readAll(keys, out)
+		if n.loader.failing.Load() {
+			for i := range out {
+				if out[i].Code == wire.Again {
+					out[i].Code = wire.Failed
+				}
+			}
+		}
+	}
+	if !n.lease.trusted() {
+		for i := range out {
+			if out[i].Code == wire.Value {
+				out[i].Code = wire.Doubtful
+			}
+		}
+	}
+	ctx.Response.SetBodyRaw(wire.AppendReadResults(nil, out))
+}
+
+// readAll reads the totals that this node knows, and returns the keys that must be read from the store first.
+func (n *Node) readAll(keys []string, out []wire.ReadResult) (missing map[uint32][]string) {
+	for i, k := range keys {
+		hash := counter.Hash(k)
+		sl := n.slots.of(hash)
+		sl.mu.Lock()
+		v, state := sl.p.Total(hash, k)
+		sl.mu.Unlock()
+		switch state {
+		case counter.Read:
+			out[i] = wire.ReadResult{Code: wire.Value, Total: v}
+		case counter.ReadMoved:
+			out[i] = wire.ReadResult{Code: wire.Moved}
+		case counter.ReadSettle:
+			out[i] = wire.ReadResult{Code: wire.Again}
+		case counter.ReadMissing:
+			out[i] = wire.ReadResult{Code: wire.Again}
+			if missing == nil {
+				missing = make(map[uint32][]string)
+			}
+			missing[sl.p.ID()] = append(missing[sl.p.ID()], k)
+		}
+	}
+	return missing
+}

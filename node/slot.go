@@ -1,0 +1,115 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/node/wire"
+)
+
+// slot is one partition at this node, with the lock that guards it. Nothing waits while it is held.
+type slot struct {
+	mu sync.Mutex
+	p  *counter.Partition
+
+	queued   bool   // stands in the queue of a link
+	accepted uint64 // increments accepted here (each one, also where several travel as one operation)
+	marks    []mark // for the age of what is pending
+
+	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
+}
+
+// mark says that operations up to number existed at that moment.
+type mark struct {
+	number uint64
+	at     time.Time
+}
+
+// maxMarks bounds the marks of one slot; the oldest are the ones that matter.
+const maxMarks = 64
+
+// age returns for how long the oldest pending operation has been there, to the flush interval; and takes a new mark.
+func (sl *slot) age(now time.Time, interval time.Duration) time.Duration {
+	done := 0
+	for done < len(sl.marks) && sl.marks[done].number <= sl.p.Persisted() {
+		done++
+	}
+	sl.marks = append(sl.marks[:0], sl.marks[done:]...)
+	if sl.p.Pending() == 0 {
+		return 0
+	}
+	if n := len(sl.marks); n == 0 || (n < maxMarks && now.Sub(sl.marks[n-1].at) >= interval) {
+		sl.marks = append(sl.marks, mark{number: sl.p.Last(), at: now})
+	}
+	return now.Sub(sl.marks[0].at)
+}
+
+// slots are all partitions. pending is the count of this node's operations that the store does not have (R10).
+type slots struct {
+	all     []slot
+	pending atomic.Int64
+}
+
+func newSlots(count uint32, self counter.Origin) *slots {
+	s := &slots{all: make([]slot, count)}
+	for i := range s.all {
+		s.all[i].p = counter.New(uint32(i), self)
+	}
+	return s
+}
+
+func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
+
+// change runs f on a slot under its lock, and keeps count of what is pending, since f may trim the outbox.
+func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
+	sl.mu.Lock()
+	before := sl.p.Pending()
+	f(sl.p)
+	if d := sl.p.Pending() - before; d != 0 {
+		s.pending.Add(int64(d))
+	}
+	sl.mu.Unlock()
+}
+
+// each runs f on every partition, one after another, each under its lock.
+func (s *slots) each(f func(sl *slot, p *counter.Partition)) {
+	for i := range s.all {
+		sl := &s.all[i]
+		s.change(sl, func(p *counter.Partition) { f(sl, p) })
+	}
+}
+
+// learn takes note of an owner, as somebody told it.
+func (n *Node) learn(r wire.Route) {
+	if int(r.Partition) >= len(n.slots.all) {
+		return
+	}
+	sl := &n.slots.all[r.Partition]
+	n.slots.change(sl, func(p *counter.Partition) {
+		lost := p.Phase() != counter.Following
+		if !p.Learn(r.Owner, r.Epoch) {
+			return
+		}
+		if lost {
+			n.count.lost.Inc()
+		}
+		n.enqueue(sl)
+	})
+}
+
+// enqueue puts the slot, whose lock is held, into the queue of its owner's link if it has something to send.
+func (n *Node) enqueue(sl *slot) {
+	if sl.queued || !sl.p.Ready() {
+		return
+	}
+	owner, _ := sl.p.Owner()
+	l := n.links.get(owner)
+	if l == nil {
+		n.refresh() // an owner that this node has not heard of: the control loop sweeps when it has
+		return
+	}
+	sl.queued = true
+	l.lane(sl.p.ID()).push(sl.p.ID())
+}

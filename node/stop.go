@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+)
+
+// The order of a stop: not ready (Drain), hand partitions over while clients are still served, no more clients (the caller),
+// no more increments, everything flushed, tombstone, goodbye, listeners closed.
+
+const stopStep = 20 * time.Millisecond
+
+// Drain hands this node's partitions to the others while it still serves, as a node that owns nothing. It returns when that
+// is done, when there is nobody to hand them to, or with ctx. The node is not ready any more.
+func (n *Node) Drain(ctx context.Context) {
+	if n.draining.Swap(true) {
+		return
+	}
+	n.log.Info("draining")
+	mark, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	if err := n.cfg.Store.SetDraining(mark, n.id); err != nil {
+		n.log.Warn("could not mark this node as leaving", "error", err)
+		return
+	}
+	_ = n.gossip.SetMeta(n.meta())
+	n.refresh()
+	for ctx.Err() == nil && n.tally().owned > 0 && n.successors() {
+		sleep(ctx, stopStep)
+	}
+}
+
+// successors says whether another node could own partitions.
+func (n *Node) successors() bool {
+	w := n.world.Load()
+	if w == nil {
+		return false
+	}
+	for id, m := range w.members {
+		if id != n.id && m.alive && m.LeaseLeft > 0 && !m.Draining {
+			return true
+		}
+	}
+	return false
+}
+
+// leave refuses further increments, waits until the store has everything, and closes this process in the store. The
+// error says how much the store never got.
+func (n *Node) leave(failed bool) error {
+	n.accepting.Store(false)
+	n.slots.each(func(*slot, *counter.Partition) {}) // whoever saw accepting under a slot's lock is in its outbox by now
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainTimeout)
+	defer cancel()
+	if !failed {
+		n.Drain(ctx)
+		n.empty(ctx)
+	}
+	left := n.slots.pending.Load()
+	if left == 0 && !failed {
+		if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
+			n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
+		}
+	}
+	_ = n.gossip.Leave(ctx)
+	if left > 0 {
+		return fmt.Errorf("%d operations did not reach the store within %v and are lost with this process", left, n.cfg.DrainTimeout)
+	}
+	return nil
+}
+
+// empty waits until the store has everything that this node accepted.
+func (n *Node) empty(ctx context.Context) {
+	for ctx.Err() == nil && n.slots.pending.Load() > 0 {
+		n.flusher.Kick()
+		n.sweep()
+		sleep(ctx, stopStep)
+	}
+}
+
+// end closes links and listeners.
+func (n *Node) end() {
+	n.links.update(n, nil)
+	n.closing.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := n.peers.ShutdownWithContext(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		n.log.Warn("closing the listener for other nodes", "error", err)
+	}
+}

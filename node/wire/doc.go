@@ -1,0 +1,17 @@
+// Package wire is the binary form of what nodes say to each other. It is pure: bytes in, values out. Decoded keys alias the
+// input. Every length is checked against what is left, so that a mangled message is an error and never a panic or a large
+// allocation.
+//
+// All integers are unsigned varints (LEB128, as in encoding/binary), deltas and totals zigzag varints. A batch is
+//
+//	version, cluster (8 bytes), sender (16 bytes),
+//	count, then routes:   partition, epoch, owner (16 bytes), flags
+//	count, then progress: partition, persisted
+//	count, then sections: partition, epoch, first, answered, count, then operations: flags, delta, length, key
+//
+// and its answer
+//
+//	version, count, then answers: partition, code, flags, epoch, applied, persisted, [owner], count, then results
+//
+// in which a result is its number less the one before, its code, and with a total the total.
+package wire

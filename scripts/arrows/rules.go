@@ -1,0 +1,114 @@
+package main
+
+import (
+	"path"
+	"strings"
+)
+
+// Floors, from the cellar to the roof. A test may use whatever lies on its own floor or below.
+const (
+	floorHelpers  = iota // internal/...: knows no other floor
+	floorParts           // ring, counter, gossip, journal, flush: know no other part
+	floorNode            // joins the parts
+	floorDoors           // httpapi, bench: what stands between a node and the outside
+	floorPrograms        // commands and scripts
+)
+
+// internalRoom is the room of all packages below internal/: every floor may use them.
+const internalRoom = "internal"
+
+// room is a folder of packages with one rule. A longer folder wins over a shorter one.
+type room struct {
+	dir   string
+	floor int
+	uses  []string // rooms that its production files may import; itself and internal/ always; "*": every lower floor
+	core  bool     // no I/O, no clock, no randomness, no goroutine
+	why   string   // the reason, said when an arrow breaks the rule
+}
+
+// library is an import path prefix of another module, and the only rooms that may import it.
+type library struct {
+	prefix  string
+	rooms   []string
+	inTests bool // every test may import it
+	why     string
+}
+
+// outside is an import path prefix that leads out of a core room's pure world.
+type outside struct{ prefix, why string }
+
+// rules is everything that the check knows.
+type rules struct {
+	rooms     []room
+	libraries []library
+	outsides  []outside // what no core room may import
+	clock     []string  // functions of package time that read or wait for a clock
+}
+
+// moduleRules returns the rules of this module.
+func moduleRules() rules {
+	const part = "the parts know each other only through node"
+	return rules{
+		rooms: []room{
+			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
+			{dir: "ring", floor: floorParts, core: true, why: part},
+			{dir: "counter", floor: floorParts, core: true, why: part},
+			{dir: "gossip", floor: floorParts, why: part},
+			{dir: "journal", floor: floorParts, why: part},
+			{dir: "flush", floor: floorParts, why: part},
+			{
+				dir: "node", floor: floorNode, uses: []string{"ring", "counter", "gossip", "journal", "flush"},
+				why: "node joins the parts and knows nothing of routes or commands",
+			},
+			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
+			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
+			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
+			{dir: "scripts", floor: floorPrograms, why: "a script stands alone"},
+		},
+		libraries: []library{
+			{prefix: "github.com/buraksezer/consistent", rooms: []string{"ring"}, why: "placement is decided in ring alone"},
+			{prefix: "github.com/hashicorp/memberlist", rooms: []string{"gossip"}, why: "gossip hides its library"},
+			{prefix: "github.com/jackc/pgx", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{
+				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "node", "bench", "cmd", "scripts"}, inTests: true,
+				why: "HTTP ends at httpapi, and between nodes at node's links",
+			},
+		},
+		outsides: []outside{
+			{"os", "the core does no I/O"},
+			{"io/fs", "the core does no I/O"},
+			{"net", "the core does no I/O"},
+			{"syscall", "the core does no I/O"},
+			{"log", "the core does no I/O"},
+			{"time", "the core has no clock: its caller says what happens when"},
+			{"math/rand", "the same steps must give the same states"},
+			{"crypto/rand", "the same steps must give the same states"},
+		},
+		clock: []string{"Now", "Sleep", "Since", "Until", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"},
+	}
+}
+
+// roomOf returns the room that a folder of the module lies in: the one with the longest matching name.
+func (r rules) roomOf(dir string) (room, bool) {
+	var best room
+	for _, c := range r.rooms {
+		if below(dir, c.dir) && len(c.dir) > len(best.dir) {
+			best = c
+		}
+	}
+	return best, best.dir != ""
+}
+
+// supportsTests says whether a folder holds helpers for tests by its name, internal/…test. They may use every
+// floor below the programs, and only tests and their like may use them.
+func supportsTests(dir string) bool {
+	return below(dir, internalRoom) && strings.HasSuffix(path.Base(dir), "test")
+}
+
+// below says whether the slash-separated name is prefix or lies under it.
+func below(name, prefix string) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
