@@ -34,7 +34,7 @@ WORKDIR /data
 VOLUME /data
 # Clients, the other nodes, and gossip among the nodes.
 EXPOSE 3333 3433 7946/tcp 7946/udp
-# SIGTERM lets a node hand over its keys and flush before it ends: give it time (docker stop --time 30).
+# SIGTERM lets a node hand over its keys and flush before it ends: give it time (docker stop --time 45).
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["pinocchio", "health"]
 ENTRYPOINT ["pinocchio"]

@@ -12,6 +12,8 @@ BENCH ?= --connections 64 --requests 1000000 --keys 1000 --verify
 
 # Formatting and analysis, at the versions that tools/go.mod pins.
 TOOL := go tool -modfile=tools/go.mod
+# The tests find the server by PATH, wherever it was installed.
+WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
@@ -31,23 +33,23 @@ cluster: build ## three processes and a private Postgres; "scripts/cluster" tell
 
 test: ## all tests; finds or installs the Postgres server that they use
 	scripts/need postgres
-	CGO_ENABLED=0 go test -count=1 -timeout 10m ./...
+	$(WITH_POSTGRES) CGO_ENABLED=0 go test -count=1 -timeout 10m ./...
 
 race: ## all tests under the race detector
 	scripts/need postgres race
-	CGO_ENABLED=1 go test -race -count=1 -timeout 30m ./...
+	$(WITH_POSTGRES) CGO_ENABLED=1 go test -race -count=1 -timeout 30m ./...
 
 cover: ## all tests, with the share of statements that they reach
 	scripts/need postgres
 	mkdir -p .run
-	CGO_ENABLED=0 go test -count=1 -timeout 20m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
+	$(WITH_POSTGRES) CGO_ENABLED=0 go test -count=1 -timeout 20m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
 	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
 
 # The race detector and the coverage share one run of the tests.
 check: lint ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent
 	scripts/need postgres race
 	mkdir -p .run
-	CGO_ENABLED=1 go test -race -count=1 -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
+	$(WITH_POSTGRES) CGO_ENABLED=1 go test -race -count=1 -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
 	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
 
 bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="flags of pinocchio bench"
@@ -65,7 +67,7 @@ fmt: ## format all Go files
 lint: fmt-check vet staticcheck arrows ## format, vet, staticcheck and the arrows between packages
 
 fmt-check:
-	test -z "$$($(TOOL) gofumpt -l . | tee /dev/stderr)" || { echo 'not formatted: run "make fmt"' >&2; exit 1; }
+	files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted, make fmt mends it:" $$files >&2; exit 1; }
 
 vet:
 	go vet ./...

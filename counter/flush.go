@@ -6,7 +6,7 @@ func (p *Partition) Dirty() bool {
 	if w == nil || w.frozen {
 		return false
 	}
-	if (w.newOwner != Origin{}) || w.selfApplied > p.out.persisted {
+	if w.leaving || w.selfApplied > p.out.persisted {
 		return true
 	}
 	for _, s := range w.streams {
@@ -27,7 +27,7 @@ func (p *Partition) Freeze() (Batch, bool) {
 	if p.Phase() == Owning {
 		p.out.seal(p.out.last())
 	}
-	w.frozen, w.handing = true, w.newOwner != Origin{}
+	w.frozen, w.handing = true, w.leaving
 	b := Batch{Partition: p.id, Epoch: w.epoch, NewOwner: w.newOwner}
 	b.Moves, b.Deltas = w.freeze(p.self, &p.out)
 	return b, true

@@ -15,6 +15,7 @@ type owned struct {
 	handing  bool   // and it hands the partition over
 	flushed  uint64 // count of batches that ended: a read from before one of them is too old (R8)
 	newOwner Origin // while Releasing
+	leaving  bool   // newOwner is set
 
 	// settling holds the origins that may hold operations which an earlier owner had answered (R8).
 	settling map[Origin]struct{}

@@ -96,7 +96,7 @@ func (p *Partition) Phase() Phase {
 	switch {
 	case p.own == nil:
 		return Following
-	case p.own.newOwner != Origin{}:
+	case p.own.leaving:
 		return Releasing
 	}
 	return Owning
@@ -198,5 +198,5 @@ func (p *Partition) Release(newOwner Origin) {
 	}
 	p.out.seal(p.out.last()) // the records of the cells no longer find open operations
 	p.out.ack(p.out.last(), nil, false)
-	p.own.newOwner = newOwner
+	p.own.newOwner, p.own.leaving = newOwner, true
 }

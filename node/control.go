@@ -52,7 +52,7 @@ func (n *Node) refresh() {
 
 // round is one step of the control loop.
 func (n *Node) round(ctx context.Context) error {
-	at, hot := n.lease.asking()
+	asked := n.lease.now()
 	renew, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	view, err := n.cfg.Store.Renew(renew, n.id, n.cfg.LeaseTTL)
 	cancel()
@@ -61,7 +61,7 @@ func (n *Node) round(ctx context.Context) error {
 		n.sweep()
 		return err
 	}
-	n.lease.renewed(at, hot)
+	n.lease.renewed(asked)
 	n.storeAnswered()
 
 	w := n.look(view)

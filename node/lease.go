@@ -9,31 +9,40 @@ import (
 // only until 0.6 ttl after the moment before it asked, so that it stops trusting long before anybody else may take over.
 // With the lease in doubt the node still counts (its outbox holds everything), but says so in its answers.
 type lease struct {
-	ttl  time.Duration
-	now  clock // goes on in suspend: for reads and for sections of other nodes
-	hot  clock // cheap: for increments, which are exact whoever owns the partition
-	till atomic.Int64
-	htil atomic.Int64
+	ttl   time.Duration
+	now   clock        // goes on in suspend
+	till  atomic.Int64 // by now
+	doubt atomic.Bool  // set by timer: what increments look at, for they must not pay for a clock
+	timer *time.Timer
 }
 
 func newLease(ttl time.Duration) *lease {
-	return &lease{ttl: ttl, now: leaseClock(), hot: hotClock()}
+	l := &lease{ttl: ttl, now: leaseClock()}
+	l.doubt.Store(true)
+	l.timer = time.AfterFunc(time.Hour, func() { l.doubt.Store(true) })
+	l.timer.Stop()
+	return l
 }
 
-// asking returns the moments to hand to renewed, taken before the store is asked.
-func (l *lease) asking() (at, hot time.Duration) { return l.now(), l.hot() }
-
-func (l *lease) renewed(at, hot time.Duration) {
+// renewed notes that the store renewed the lease; asked is the time by now before it was asked.
+func (l *lease) renewed(asked time.Duration) {
 	trust := l.ttl * 6 / 10
-	l.till.Store(int64(at + trust))
-	l.htil.Store(int64(hot + trust))
+	l.till.Store(int64(asked + trust))
+	if left := l.left(); left > 0 {
+		l.timer.Reset(left)
+		l.doubt.Store(false)
+	}
 }
+
+// end stops the timer.
+func (l *lease) end() { l.timer.Stop() }
 
 // trusted says whether this node surely still holds its lease.
 func (l *lease) trusted() bool { return int64(l.now()) < l.till.Load() }
 
-// probably is trusted by the cheap clock.
-func (l *lease) probably() bool { return int64(l.hot()) < l.htil.Load() }
+// probably is trusted without the price of a clock. It may be a moment late, which an increment can bear: it is exact whoever
+// owns the partition. A read cannot.
+func (l *lease) probably() bool { return !l.doubt.Load() }
 
 // left is how long the lease will be trusted from now; negative: in doubt for so long.
 func (l *lease) left() time.Duration { return time.Duration(l.till.Load()) - l.now() }

@@ -42,7 +42,7 @@ type lane struct {
 	wake chan struct{} // capacity 1
 
 	mu       sync.Mutex
-	queue    []uint32              // partitions with something to send; each slot stands in it at most once
+	queue    []uint32              // partitions with something to send
 	routes   map[uint32]wire.Route // to tell the peer, until it answered
 	progress map[uint32]uint64
 }
@@ -78,7 +78,7 @@ func (a *lane) signal() {
 	}
 }
 
-// push queues a partition. The caller holds the slot's lock and has set queued.
+// push queues a partition. The caller holds the slot's lock and has set queued to this link.
 func (a *lane) push(partition uint32) {
 	a.mu.Lock()
 	a.queue = append(a.queue, partition)
@@ -188,7 +188,10 @@ func (a *lane) section(f *flight, id uint32, maxOps int) int {
 	sl := &n.slots.all[id]
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	sl.queued = false
+	if sl.queued != a.link {
+		return 0
+	}
+	sl.queued = nil
 	if owner, _ := sl.p.Owner(); owner != a.link.peer {
 		n.enqueue(sl) // the owner has changed: another link's now
 		return 0
@@ -294,7 +297,9 @@ func (a *lane) abandon() {
 	for _, id := range queue {
 		sl := &a.link.node.slots.all[id]
 		sl.mu.Lock()
-		sl.queued = false
+		if sl.queued == a.link {
+			sl.queued = nil
+		}
 		sl.mu.Unlock()
 	}
 }

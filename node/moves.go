@@ -81,7 +81,7 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 		}
 	}
 	ledger := ledgerByPartition(a.Ledger)
-	got := 0
+	var got []uint32
 	for id, epoch := range take {
 		sl := &n.slots.all[id]
 		n.slots.change(sl, func(p *counter.Partition) {
@@ -89,12 +89,17 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 				return
 			}
 			p.Acquire(epoch, ledger[id], origins, await)
-			got++
+			got = append(got, id)
 		})
-		n.links.announce(wire.Route{Partition: id, Epoch: epoch, Owner: n.id})
 	}
-	n.count.movedIn.Add(got)
-	n.log.Info("acquired partitions", "count", got, "settling", settle)
+	for _, id := range got {
+		n.links.announce(wire.Route{Partition: id, Epoch: take[id], Owner: n.id})
+	}
+	if len(got) == 0 {
+		return
+	}
+	n.count.movedIn.Add(len(got))
+	n.log.Info("acquired partitions", "count", len(got), "settling", settle)
 }
 
 func ledgerByPartition(rows []flush.LedgerRow) map[uint32]map[counter.Origin]uint64 {

@@ -14,7 +14,7 @@ type slot struct {
 	mu sync.Mutex
 	p  *counter.Partition
 
-	queued   bool   // stands in the queue of a link
+	queued   *link  // in whose queue it stands
 	accepted uint64 // increments accepted here (each one, also where several travel as one operation)
 	marks    []mark // for the age of what is pending
 
@@ -101,15 +101,18 @@ func (n *Node) learn(r wire.Route) {
 
 // enqueue puts the slot, whose lock is held, into the queue of its owner's link if it has something to send.
 func (n *Node) enqueue(sl *slot) {
-	if sl.queued || !sl.p.Ready() {
+	if !sl.p.Ready() {
 		return
 	}
 	owner, _ := sl.p.Owner()
+	if sl.queued != nil && sl.queued.peer == owner {
+		return
+	}
 	l := n.links.get(owner)
 	if l == nil {
 		n.refresh() // an owner that this node has not heard of: the control loop sweeps when it has
 		return
 	}
-	sl.queued = true
+	sl.queued = l // an entry in another link's queue is void from here on
 	l.lane(sl.p.ID()).push(sl.p.ID())
 }

@@ -85,8 +85,12 @@ func (n *Node) storeFailed(ctx context.Context, err error) {
 	if n.storeOK.Swap(false) || n.readiness.Load() == nil {
 		n.log.Warn("the store does not answer; counting goes on in memory", "error", err)
 	}
-	why := "the store does not answer"
-	n.readiness.Store(&why)
+	if n.readiness.Load() == nil {
+		why := "the store does not answer"
+		n.readiness.Store(&why)
+	}
+	// A node that was ready stays ready: it goes on counting in memory, up to its bound, and no other node could do
+	// better. See docs/decisions/0003-ready-without-store.md.
 }
 
 func (n *Node) storeAnswered() {

@@ -83,6 +83,7 @@ func (n *Node) empty(ctx context.Context) {
 
 // end closes links and listeners.
 func (n *Node) end() {
+	n.lease.end()
 	n.links.update(n, nil)
 	n.closing.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

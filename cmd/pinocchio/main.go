@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -81,6 +82,10 @@ func report(std streams, err error, status int) int {
 // errInterrupted is the cause of the context's end after the first signal.
 var errInterrupted = errors.New("interrupted")
 
+// sameSignal is how long further signals count as the first: a supervisor that signals the process and its group, or a
+// terminal beside a make that passes the signal on, means one stop.
+const sameSignal = 200 * time.Millisecond
+
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, so that the command finishes in order. A second one
 // exits at once. stop ends the watching.
 func untilSignal(parent context.Context, stderr io.Writer, exit func(int)) (ctx context.Context, stop func()) {
@@ -89,13 +94,17 @@ func untilSignal(parent context.Context, stderr io.Writer, exit func(int)) (ctx 
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	stopped := make(chan struct{})
 	go func() {
-		for n := 0; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case <-stopped:
 				return
 			case s := <-signals:
 				cancel(fmt.Errorf("%w by %v", errInterrupted, s))
-				if number, ok := s.(syscall.Signal); ok && n > 0 {
+				if first.IsZero() {
+					first = time.Now()
+				}
+				if number, ok := s.(syscall.Signal); ok && time.Since(first) > sameSignal {
 					_, _ = fmt.Fprintf(stderr, "pinocchio: second signal (%v): exiting at once\n", s)
 					exit(exitSignal + int(number))
 				}

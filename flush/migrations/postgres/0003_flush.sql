@@ -74,7 +74,7 @@ begin
         select u.key, u.delta from unnest(in_keys, in_deltas) as u (key, delta) order by u.key collate "C"
         on conflict (key) do update set value = c.value + excluded.value, updated_at = now()
         returning c.key, c.value)
-    select array_agg(value), count(*) into new_values, written from upserted;
+    select array_agg(value order by key), count(*) into new_values, written from upserted;
     if written <> cardinality(in_keys) then
         raise exception 'a trigger or rule on the counters table dropped % of % rows',
             cardinality(in_keys) - written, cardinality(in_keys) using errcode = 'triggered_data_change_violation';

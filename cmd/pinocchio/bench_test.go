@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/pinocchio-nose/pinocchio/bench"
+)
+
+// service counts one key's increments of one, and says lie more than it counted.
+type service struct {
+	mu     sync.Mutex
+	count  int64
+	lie    int64
+	status int
+}
+
+func (s *service) handle(ctx *fasthttp.RequestCtx) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case ctx.IsPost() && s.status != 0:
+		ctx.SetStatusCode(s.status)
+	case ctx.IsPost():
+		s.count++
+		ctx.SetStatusCode(202)
+	case s.count > 0:
+		_ = json.NewEncoder(ctx).Encode(map[string]any{"data": map[string]int64{"value": s.count + s.lie}})
+	default:
+		_, _ = ctx.WriteString(`{"data":{"value":0}}`)
+	}
+}
+
+// start serves on loopback until the test ends and returns the address.
+func (s *service) start(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &fasthttp.Server{Handler: s.handle}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	t.Cleanup(func() {
+		_ = server.Shutdown()
+		_ = ln.Close()
+		<-served
+	})
+	return ln.Addr().String()
+}
+
+// runBench runs the command in this process.
+func runBench(t *testing.T, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e strings.Builder
+	status = run(t.Context(), append([]string{"bench", "--connections", "2"}, args...), streams{out: &o, err: &e}, func(int) {})
+	return status, o.String(), e.String()
+}
+
+func TestBench_ReportsToPeopleAndToAFile(t *testing.T) {
+	s := &service{}
+	file := fileIn(t, "result.json")
+	status, out, errs := runBench(t, "--target", s.start(t), "--requests", "500", "--distribution", "single", "--verify", "--strict", "--json", file)
+	if status != exitOK || errs != "" || !strings.Contains(out, "500 in ") || !strings.Contains(out, "ok: 1000 keys") && !strings.Contains(out, "drift") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r bench.Result
+	if err := json.Unmarshal(b, &r); err != nil || r.Answered != 500 || !r.Verify.OK {
+		t.Errorf("%v in %s", err, b)
+	}
+}
+
+func TestBench_FailsWhenTheTotalsAreNotWhatWasAnswered(t *testing.T) {
+	s := &service{lie: 1}
+	status, out, errs := runBench(t, "--target", s.start(t), "--requests", "500", "--keys", "1", "--verify", "--verify-timeout", "100ms")
+	if status != exitFailed || !strings.Contains(out, "FAILED") || !strings.Contains(errs, "totals") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
+func TestBench_FailsOnFailedRequestsOnlyWhenStrict(t *testing.T) {
+	s := &service{status: 503}
+	args := []string{"--target", s.start(t), "--requests", "10"}
+	if status, out, errs := runBench(t, args...); status != exitOK {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := runBench(t, append(args, "--strict")...); status != exitFailed || !strings.Contains(errs, "10 requests failed") {
+		t.Errorf("strict: status %d\n%s%s", status, out, errs)
+	}
+}
+
+// shelf is a store with one key.
+type shelf struct {
+	value  int64
+	closed bool
+}
+
+func (s *shelf) Values(context.Context, []string) (map[string]int64, error) {
+	return map[string]int64{"bench:0": s.value}, nil
+}
+
+func (s *shelf) Close() error { s.closed = true; return nil }
+
+func TestBench_ComparesTheStore(t *testing.T) {
+	addr := (&service{}).start(t)
+	c := &benchCmd{}
+	parse := func() {
+		parser, err := newParser(streams{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := parser.Parse([]string{"bench", "--target", addr, "--requests", "20", "--keys", "1", "--verify", "--verify-timeout", "100ms", "--verify-store", "sqlite:x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = k.Selected().Target.Addr().Interface().(*benchCmd)
+	}
+	parse()
+	store := &shelf{value: 20}
+	open := func(context.Context, string) (benchStore, error) { return store, nil }
+	var out strings.Builder
+	if err := c.Run(t.Context(), streams{out: &out}, open); err != nil || !store.closed || !strings.Contains(out.String(), "store sum 20") {
+		t.Errorf("%v, closed %v\n%s", err, store.closed, out.String())
+	}
+	if err := c.Run(t.Context(), streams{out: &out}, open); err == nil {
+		t.Error("the store has 20 and the service 40, but it verified")
+	}
+	refused := func(context.Context, string) (benchStore, error) { return nil, errors.New("no such store") }
+	if err := c.Run(t.Context(), streams{out: &out}, refused); err == nil || !strings.Contains(err.Error(), "--verify-store: no such store") {
+		t.Errorf("error %v", err)
+	}
+	if err := c.Run(t.Context(), streams{out: &out}, nil); err == nil || !strings.Contains(err.Error(), "cannot read stores") {
+		t.Errorf("without an opener: %v", err)
+	}
+}
