@@ -63,6 +63,7 @@ type Options struct {
 	Verify        bool          // compare the totals with the answers
 	VerifyTimeout time.Duration // how long totals may take to agree, in the service and then again in the store
 	Store         StoreReader   // with Verify: compare what the store holds as well; nil: do not
+	MaxDrifts     int           // differing keys listed in the result; their number is always whole
 
 	Progress         io.Writer // one line each ProgressInterval; nil: none
 	ProgressInterval time.Duration
@@ -84,6 +85,7 @@ func DefaultOptions() Options {
 		ReadyTimeout:     15 * time.Second,
 		ProbeInterval:    200 * time.Millisecond,
 		VerifyTimeout:    10 * time.Second,
+		MaxDrifts:        20,
 		ProgressInterval: time.Second,
 	}
 }
@@ -113,6 +115,7 @@ func (o Options) Validate() error {
 	check(o.Value >= -maxValue && o.Value <= maxValue, "value: %d is not in -%d..%d", o.Value, maxValue, maxValue)
 	check(!o.Verify || o.Value != 0, "value: 0 leaves nothing to verify")
 	check(o.Store == nil || o.Verify, "store: is only read when verifying")
+	check(o.MaxDrifts >= 0, "max drifts: %d is negative", o.MaxDrifts)
 	check(isToken(o.Durability), "durability: %q is not a word", o.Durability)
 	faults = append(faults, o.validatePrefix(), o.validateTimes())
 	return errors.Join(faults...)

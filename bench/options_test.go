@@ -10,7 +10,7 @@ func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 	o := Options{
 		Targets: []string{"https://a:1", "b"}, Connections: -1, Requests: -1, Duration: -1, Pipeline: 5000, Rate: -1,
 		KeyPrefix: strings.Repeat("x", 600), Distribution: "normal", Value: maxValue + 1, Durability: "a\r\nb",
-		Store: table(func(map[string]int64) error { return nil }),
+		Store: table(func(map[string]int64) error { return nil }), MaxDrifts: -1,
 	}
 	err := o.Validate()
 	if err == nil {
@@ -18,7 +18,7 @@ func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"https://a:1"`, `"b"`, "connections:", "requests:", "duration:", "pipeline:", "rate:", "keys:", "key prefix:",
-		"distribution:", "value:", "durability:", "store:", "\ntimeout:", "ready timeout:", "probe interval:",
+		"distribution:", "value:", "durability:", "store:", "max drifts:", "\ntimeout:", "ready timeout:", "probe interval:",
 		"verify timeout:", "progress interval:",
 	} {
 		if !strings.Contains("\n"+err.Error(), want) {

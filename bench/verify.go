@@ -11,9 +11,6 @@ import (
 // pollPause stands between two reads of totals that do not agree yet.
 const pollPause = 100 * time.Millisecond
 
-// maxDrifts bounds the list of keys in the report. Their number is always whole.
-const maxDrifts = 20
-
 // Verification compares totals with answers. Sums are over all keys and since the start of the run.
 type Verification struct {
 	OK           bool                 `json:"ok"`
@@ -152,7 +149,7 @@ func (v *verifier) report() *Verification {
 }
 
 func (v *verifier) addDrift(r *Verification, key int, where string, got reading) {
-	if len(r.Drifts) == maxDrifts {
+	if len(r.Drifts) >= v.options.MaxDrifts {
 		return
 	}
 	low, high := v.bounds(key)

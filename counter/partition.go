@@ -191,12 +191,13 @@ func (p *Partition) applyOutbox() {
 }
 
 // Release stops applying: the next Freeze hands the partition to newOwner. Operations accepted from here on wait in the
-// outbox for it.
-func (p *Partition) Release(newOwner Origin) {
-	if p.Phase() != Owning {
-		return
+// outbox for it. A settling owner does not hand over, and false says so: the next one would think it had everything (R8).
+func (p *Partition) Release(newOwner Origin) bool {
+	if p.Phase() != Owning || len(p.own.settling) > 0 {
+		return false
 	}
 	p.out.seal(p.out.last()) // the records of the cells no longer find open operations
 	p.out.ack(p.out.last(), nil, false)
 	p.own.newOwner, p.own.leaving = newOwner, true
+	return true
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -118,4 +119,49 @@ func BenchmarkObserve(b *testing.B) {
 	for b.Loop() {
 		s.metrics.observe(1, routeIncrement, 202, 5*time.Microsecond)
 	}
+}
+
+// requestsConn is a connection on which n requests arrive, each when the one before was answered.
+type requestsConn struct {
+	net.Conn
+	request []byte
+	n       int
+}
+
+func (c *requestsConn) Read(p []byte) (int, error) {
+	if c.n == 0 {
+		return 0, io.EOF
+	}
+	c.n--
+	return copy(p, c.request), nil
+}
+
+func (c *requestsConn) Write(p []byte) (int, error)      { return len(p), nil }
+func (c *requestsConn) Close() error                     { return nil }
+func (c *requestsConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c *requestsConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c *requestsConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *requestsConn) SetWriteDeadline(time.Time) error { return nil }
+
+// BenchmarkConnection compares all that happens above the system's calls: this API, and a handler of fasthttp that does
+// nothing.
+func BenchmarkConnection(b *testing.B) {
+	text := []byte(post(`{"key":"page:1","value":3}`, "User-Agent: curl/8.0", "Accept: */*", "Content-Type: application/json"))
+	b.Run("nothing", func(b *testing.B) {
+		s := fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(202) }}
+		b.ReportAllocs()
+		_ = s.ServeConn(&requestsConn{request: text, n: b.N})
+	})
+	b.Run("increment", func(b *testing.B) {
+		s, _ := quickServer(b)
+		b.ReportAllocs()
+		s.admitted(&requestsConn{request: text, n: b.N})
+	})
+}
+
+// admitted serves nc to its end, as Serve does with a connection that it accepted.
+func (s *Server) admitted(nc net.Conn) {
+	c := newConn(nc, &s.clock)
+	s.conns.add(c, 1)
+	s.serve(c)
 }

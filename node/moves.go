@@ -9,6 +9,9 @@ import (
 	"github.com/pinocchio-nose/pinocchio/node/wire"
 )
 
+// settlePause is how long a hand-over of a partition that is settling is put off.
+const settlePause = 100 * time.Millisecond
+
 // claim takes the partitions that the ring gives to this node and that nobody with a lease owns.
 func (n *Node) claim(ctx context.Context, w *world) {
 	var want []flush.Ownership
@@ -117,7 +120,7 @@ func ledgerByPartition(rows []flush.LedgerRow) map[uint32]map[counter.Origin]uin
 
 // release starts to hand over what the ring gives to others. The flusher flushes it and writes the new owner in one statement.
 func (n *Node) release(w *world) {
-	count := 0
+	count, waiting := 0, false
 	for _, o := range w.owners {
 		to := w.wants(o.Partition)
 		m := w.members[to]
@@ -126,11 +129,15 @@ func (n *Node) release(w *world) {
 		}
 		sl := &n.slots.all[o.Partition]
 		n.slots.change(sl, func(p *counter.Partition) {
-			if p.Phase() == counter.Owning {
-				p.Release(to)
+			if p.Release(to) {
 				count++
+			} else if p.IsSettling() {
+				waiting = true
 			}
 		})
+	}
+	if waiting {
+		time.AfterFunc(settlePause, n.refresh)
 	}
 	if count > 0 {
 		n.log.Info("handing partitions over", "count", count)

@@ -136,6 +136,9 @@ func (s *Server) Query(tb testing.TB, database, sql string) string {
 	return out
 }
 
+// SQL is Query for callers that are no test.
+func (s *Server) SQL(database, sql string) (string, error) { return s.psql(database, sql) }
+
 func (s *Server) psql(database, sql string) (string, error) {
 	cmd := exec.Command(filepath.Join(s.programs, "psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
 		"--set=ON_ERROR_STOP=1", "--command="+sql, s.URL(database)+"&connect_timeout=5")

@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"math/rand/v2"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+)
+
+// Virtual durations. The lease's trust is 0.6 of its time, as in package node.
+const (
+	leaseTTL     ticks = 300
+	leaseTrust   ticks = leaseTTL * 6 / 10
+	roundEvery   ticks = leaseTTL / 3
+	tickEvery    ticks = 10
+	callTimeout  ticks = 40
+	storeTimeout ticks = 60
+	calmLimit    ticks = 20 * leaseTTL // for everything to come to rest after the faults
+)
+
+// config is what a history may do. Chances are in percent.
+type config struct {
+	slots, partitions, keys int
+	until                   ticks // when the faults and the clients end
+
+	loss, repeat, slow   int // of a message between processes
+	storeLoss, storeSlow int // of a statement or its answer
+
+	crashes, pauses, cuts, outages, leaves, opinions int // how many times
+	adds, reads                                      int
+
+	maxOps     int // of a section
+	limits     counter.Limits
+	flushEvery ticks
+	durable    int  // chance that an increment asks for durability database
+	want       int  // chance that it asks for the total
+	extreme    bool // deltas and totals near the ends of int64
+	burst      int  // chance that increments come together
+}
+
+// draw makes a history's settings. Each kind of fault is left out in a good part of the histories: what it would hide
+// comes to light there.
+func draw(rng *rand.Rand) config {
+	some := func(of int) int {
+		if rng.IntN(3) == 0 {
+			return 0
+		}
+		return 1 + rng.IntN(of)
+	}
+	c := config{
+		slots: 2 + rng.IntN(4), partitions: 1 + rng.IntN(3), keys: 1 + rng.IntN(5),
+		until: 600 + ticks(rng.IntN(1000)),
+		loss:  some(25), repeat: some(20), slow: some(20),
+		storeLoss: some(25), storeSlow: some(20),
+		crashes: some(3), pauses: some(3), cuts: some(3), outages: some(2), leaves: some(2), opinions: some(12),
+		adds: 20 + rng.IntN(60), reads: 5 + rng.IntN(30),
+		maxOps:     1 << 10,
+		limits:     counter.Limits{MaxDirty: 1 << 10, MaxClean: 1 << 10},
+		flushEvery: 20 + ticks(rng.IntN(200)),
+		durable:    some(60), want: some(60), burst: some(60),
+		extreme: rng.IntN(8) == 0,
+	}
+	if rng.IntN(2) == 0 {
+		c.maxOps = 1 + rng.IntN(3)
+	}
+	if rng.IntN(4) == 0 {
+		c.limits.MaxDirty = rng.IntN(3)
+	}
+	if rng.IntN(2) == 0 {
+		c.limits.MaxClean = rng.IntN(3)
+	}
+	return c
+}
