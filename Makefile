@@ -59,7 +59,7 @@ bench-go: ## benchmarks of single packages
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
 simulate: ## SEEDS seeded histories of the protocol core
-	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v -run Simulation ./counter/...
+	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .

@@ -106,3 +106,20 @@ func TestWorker_PutsWhatIsSentAgainFirstInTheNextBatch(t *testing.T) {
 		t.Errorf("then: %+v", w.flight)
 	}
 }
+
+func TestWorker_GoesElsewhereWhenATargetRefusesBetweenTwoProbes(t *testing.T) {
+	lost, here := startNode(t, newSums()), startNode(t, newSums())
+	lost.stop()
+	o := testOptions(lost, here)
+	w := newWorker(newLoad(o), 0)
+	for i := range w.hosts {
+		w.ready.probed(i, time.Now(), nil) // the last word on both, for this test
+	}
+	if err := w.dial(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.hangUp()
+	if w.conn.target != 1 || w.tally.counts.dialRetries != 1 || w.ready.targets[0].condition != down || w.ready.targets[0].workers != 0 {
+		t.Errorf("at target %d after %d retries, %+v", w.conn.target, w.tally.counts.dialRetries, w.ready.targets)
+	}
+}

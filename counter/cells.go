@@ -1,6 +1,8 @@
 package counter
 
 import (
+	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -38,6 +40,8 @@ func (c *cell) setBase(v int64) {
 	c.base = v
 	c.link |= knownBit
 }
+
+func (c *cell) forgetBase() { c.link &^= knownBit }
 
 // record is the unflushed part of one counter.
 type record struct {
@@ -110,16 +114,34 @@ func (c *cells) record(i uint32) *record {
 	return &c.dirty[r-1]
 }
 
-// total returns the counter's value; with known false, only the part that the store lacks.
-func (c *cells) total(i uint32) (v int64, known bool) {
+// total returns the counter's value; with known false, only the part that the store lacks. It stops at the end of int64
+// when deltas that were applied before the value was known lead beyond (the store will set them aside): then fits is false.
+func (c *cells) total(i uint32) (v int64, known, fits bool) {
 	k := &c.cell[i]
 	if known = k.known(); known {
 		v = k.base
 	}
-	if r := k.record(); r != 0 {
-		v += c.dirty[r-1].sent + c.dirty[r-1].pend
+	r := k.record()
+	if r == 0 {
+		return v, known, true
 	}
-	return v, known
+	v, fits = sum(v, c.dirty[r-1].sent, c.dirty[r-1].pend)
+	return v, known, fits
+}
+
+// sum adds three numbers as if there were no end, then stops at the end of int64.
+func sum(a, b, c int64) (v int64, fits bool) {
+	lo, carry := bits.Add64(uint64(a), uint64(b), 0)
+	hi := a>>63 + b>>63 + int64(carry)
+	lo, carry = bits.Add64(lo, uint64(c), 0)
+	hi += c>>63 + int64(carry)
+	switch v = int64(lo); {
+	case hi == v>>63:
+		return v, true
+	case hi < 0:
+		return math.MinInt64, false
+	}
+	return math.MaxInt64, false
 }
 
 // release removes the record at place d and moves the last one into its place.

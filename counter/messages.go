@@ -6,7 +6,7 @@ type Section struct {
 	Partition uint32
 	Epoch     uint64 // the owner's epoch, as the origin knows it
 	First     uint64 // number of Ops[0], and of the next operation when there are none
-	Answered  uint64 // the highest number that any owner has applied: what a settling owner must have (R8)
+	Answered  uint64 // the highest number that an owner may have applied and shown: what a settling owner must have (R8)
 	Ops       []Op
 }
 

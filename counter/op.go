@@ -55,6 +55,7 @@ type Ticket struct {
 	// prefix is the operation's delta just after this caller's part was combined into it: the caller's own total
 	// is the operation's total less what came behind it.
 	prefix int64
+	part   int64 // what of the operation's delta is this caller's, and of increments before it that nobody waits for
 	next   *Ticket
 	gone   bool // the caller has stopped waiting
 }

@@ -9,8 +9,9 @@ import "strings"
 //
 // Operations up to sealed have left the origin's lock and never change (R1); those behind it are open: further
 // increments of the same key may be combined into them. acked is what the owner of the present epoch has applied; a new
-// owner starts again from persisted. answered is the highest number that any owner has ever applied: callers may have
-// been told, so a new owner must have these before it answers totals (R8).
+// owner starts again from persisted. answered is the highest number that any earlier owner may have applied, and the present
+// one has: callers may have been told, or have read totals with it, so a new owner must have these before it answers
+// totals (R8).
 type outbox struct {
 	ops       []Op
 	persisted uint64
@@ -69,7 +70,10 @@ func (o *outbox) add(key string, delta int64) uint64 {
 func (o *outbox) wait(n uint64, t *Ticket, f Flags) {
 	op := o.at(n)
 	op.Flags |= f
-	t.prefix, t.next = op.Delta, op.waiting
+	t.prefix, t.part, t.next = op.Delta, op.Delta, op.waiting
+	if op.waiting != nil {
+		t.part -= op.waiting.prefix
+	}
 	op.waiting = t
 }
 
@@ -104,9 +108,12 @@ func (o *outbox) ack(n uint64, results []OpResult, doubt bool) {
 
 // applied gives the result to those who wait and tells those for whom that is enough.
 func (o *outbox) applied(op *Op, r *OpResult, doubt bool) {
-	rest, told := (*Ticket)(nil), false
+	rest, untold := (*Ticket)(nil), op.Delta
 	for t := op.waiting; t != nil; {
-		next := t.next
+		next := t.next // before finish: then the ticket is its caller's again
+		if !t.gone {
+			untold -= t.part
+		}
 		switch {
 		case r != nil && r.Code == OutOfRange:
 			t.Err = ErrOutOfRange
@@ -114,7 +121,6 @@ func (o *outbox) applied(op *Op, r *OpResult, doubt bool) {
 			t.Total, t.HasTotal = r.Total-(op.Delta-t.prefix), true
 		}
 		t.Doubt = doubt
-		told = told || !t.gone
 		if t.Level == Applied || t.Err != nil {
 			t.finish()
 		} else {
@@ -125,9 +131,10 @@ func (o *outbox) applied(op *Op, r *OpResult, doubt bool) {
 	op.waiting = rest
 	if r != nil && r.Code == OutOfRange {
 		// Once answered, the operation is resent as its resolved delta: nothing. The batch that carried the other
-		// content is refused by its epoch wherever it may still arrive.
-		if !told {
-			o.refused = append(o.refused, Delta{Key: op.Key, Delta: op.Delta})
+		// content is refused by its epoch wherever it may still arrive. What belongs to callers who were told otherwise,
+		// or who have gone, is not dropped in silence, even when others of the same operation hear of it.
+		if untold != 0 {
+			o.refused = append(o.refused, Delta{Key: op.Key, Delta: untold})
 		}
 		op.Delta = 0
 	}
@@ -141,8 +148,10 @@ func (o *outbox) trim(n uint64) {
 	must(n <= o.last(), "the store has operations that this origin never numbered")
 	k := int(n - o.persisted)
 	for i := range o.ops[:k] {
-		for t := o.ops[i].waiting; t != nil; t = t.next {
+		for t := o.ops[i].waiting; t != nil; {
+			next := t.next // before finish: then the ticket is its caller's again, who may use it for another operation
 			t.finish()
+			t = next
 		}
 	}
 	rest := copy(o.ops, o.ops[k:])
@@ -154,5 +163,10 @@ func (o *outbox) trim(n uint64) {
 	o.answered = max(o.answered, n)
 }
 
-// rewind makes everything that the store lacks wait for a new owner, unchanged (R1).
-func (o *outbox) rewind() { o.acked = o.persisted }
+// rewind makes everything that the store lacks wait for a new owner, unchanged (R1). Whatever has left the lock counts as
+// answered from now on: even when no answer came, the former owner may have applied it and shown it in a total, and who
+// read that must not see less at the next owner (R8).
+func (o *outbox) rewind() {
+	o.acked = o.persisted
+	o.answered = max(o.answered, o.sealed)
+}

@@ -33,7 +33,7 @@ type stream struct {
 // answered before, under an earlier owner, and is taken also when the total has no room: the store will set it aside.
 func (w *owned) apply(hash uint64, key string, delta int64, promised bool) (place uint32, ok bool) {
 	place = w.cells.place(hash, key)
-	if v, _ := w.cells.total(place); addOverflows(v, delta) && !promised {
+	if v, _, _ := w.cells.total(place); addOverflows(v, delta) && !promised {
 		return place, false
 	}
 	r := w.cells.record(place)
@@ -74,6 +74,8 @@ func (w *owned) committed(values []Value, quarantined []Delta) (progress []Progr
 	for _, q := range quarantined { // not in the counters: set aside by the store
 		if i, ok := w.cells.find(Hash(q.Key), q.Key); ok && w.cells.cell[i].record() != 0 {
 			w.cells.record(i).sent = 0
+			// A read of the store may have taken the ledger's word that it contains what was sent (see Loaded): read again.
+			w.cells.cell[i].forgetBase()
 		}
 	}
 	for i := len(w.cells.dirty) - 1; i >= 0; i-- {

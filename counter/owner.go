@@ -51,8 +51,8 @@ func (p *Partition) Handle(origin Origin, s *Section, lim Limits, noLoad bool) (
 
 // settled returns a counter's total, known only when everything answered before is in it (R8).
 func (w *owned) settled(i uint32) (v int64, known bool) {
-	v, known = w.cells.total(i)
-	return v, known && len(w.settling) == 0
+	v, known, fits := w.cells.total(i)
+	return v, known && fits && len(w.settling) == 0
 }
 
 // missing returns the keys of the operations whose total is wanted and not known.
@@ -166,7 +166,7 @@ func (p *Partition) Total(hash uint64, key string) (int64, ReadState) {
 	if !ok {
 		return 0, ReadMissing
 	}
-	v, known := p.own.cells.total(i)
+	v, known, _ := p.own.cells.total(i)
 	if !known {
 		return 0, ReadMissing
 	}

@@ -144,7 +144,6 @@ func (p *Partition) Drop() {
 	applied := p.own.selfApplied
 	p.own = nil
 	// A caller may have been told of anything up to here, since in Owning applying and answering are one step.
-	p.out.answered = max(p.out.answered, applied)
 	p.out.seal(max(p.out.sealed, applied))
 	p.out.rewind()
 }

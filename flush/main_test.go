@@ -15,6 +15,10 @@ import (
 var server *pgtest.Server
 
 func TestMain(m *testing.M) {
+	if arguments := os.Getenv(childEnv); arguments != "" {
+		fmt.Fprintln(os.Stderr, runChild(arguments))
+		os.Exit(1)
+	}
 	var err error
 	if server, err = pgtest.Launch(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

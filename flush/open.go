@@ -11,8 +11,8 @@ import (
 type Options struct {
 	// Application is the name under which Postgres lists our connections (application_name), unless the URL has one.
 	Application string
-	// MaxConns bounds the Postgres connections for everything but leases, which have their own two; unless
-	// the URL has pool_max_conns. Default 6: two flushes, and reads that take milliseconds.
+	// MaxConns bounds the Postgres connections for everything but leases, which have their own (one, more only when the
+	// network fails); unless the URL has pool_max_conns. Default 6: two flushes, and reads that take milliseconds.
 	MaxConns int32
 	// Logger gets state changes; default: discarded.
 	Logger *slog.Logger

@@ -26,9 +26,11 @@ type Postgres struct {
 var _ Store = (*Postgres)(nil)
 
 const (
-	leaseConns     = 2
 	connectTimeout = "5" // seconds; a dial outlives its caller's context, so it needs a bound of its own
-	pingTimeout    = time.Second
+	// One does in quiet times. In a dead network each try hangs in a dial: the next one finds another place, and the first
+	// try after the network healed passes.
+	leaseConns  = 4
+	pingTimeout = time.Second
 )
 
 // newPostgres makes the pools; no connection yet.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -103,14 +102,6 @@ func sqlstate(code int) string {
 		return "54000"
 	}
 	return ""
-}
-
-// nullable maps uuid.Nil to null.
-func nullable(id uuid.UUID) any {
-	if id == uuid.Nil {
-		return nil
-	}
-	return id.String()
 }
 
 // nowUS is this host's clock, which is the store's: microseconds since 1970.

@@ -58,7 +58,8 @@ func OpenSQLite(ctx context.Context, path string, s Settings, opt Options) (*SQL
 func newSQLite(path string) (*SQLite, error) {
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
 	common := fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", busyTimeout.Milliseconds())
-	writer, err := sql.Open("sqlite", file+common+"&_txlock=immediate")
+	const forWriter = "&_txlock=immediate&_pragma=cache_size(-32768)" // KiB: flushes touch pages all over the counters
+	writer, err := sql.Open("sqlite", file+common+forWriter)
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,11 @@ func TestLeave_IsBoundedWhenNothingCanBeSent(t *testing.T) {
 			t.Error("it says that the goodbye was sent")
 		}
 	})
+	t.Run("by a deadline that passes meanwhile", func(t *testing.T) {
+		t.Parallel()
+		nodes := startCluster(t, 2, func(i int, c *Config) { slow(i, c); c.LeaveTimeout = time.Hour })
+		within(t, "leaving", func() { _ = nodes[0].Leave(passed{context.Background()}) })
+	})
 	t.Run("by a context that is over", func(t *testing.T) {
 		t.Parallel()
 		nodes := startCluster(t, 2, func(i int, c *Config) { slow(i, c); c.LeaveTimeout = time.Hour })
@@ -103,6 +108,11 @@ func TestLeave_IsBoundedWhenNothingCanBeSent(t *testing.T) {
 	})
 }
 
+// passed is a context whose deadline is over while it does not know yet.
+type passed struct{ context.Context }
+
+func (passed) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
 // A seed that accepts and never answers would hold a join for the whole stream timeout.
 func TestClose_AbortsAJoinThatWaitsForAnAnswer(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,25 +120,42 @@ func TestClose_AbortsAJoinThatWaitsForAnAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	accepted := make(chan net.Conn, 1)
+	asked := make(chan net.Conn, 1)
 	go func() {
 		if conn, err := silent.Accept(); err == nil {
-			accepted <- conn
+			_, _ = conn.Read(make([]byte, 1)) // the join has sent its side
+			asked <- conn
 		}
 	}()
 	c := quick("n1")
 	c.StreamTimeout = time.Hour
 	c.Seeds = []string{silent.Addr().String()}
 	g := start(t, c)
-	defer (<-accepted).Close()
+	defer (<-asked).Close()
 
+	within(t, "closing", func() { _ = g.Close() })
+}
+
+func TestClose_ReturnsWhenWhatWasStartedHasEnded(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	c := quick("n1")
+	c.MoreSeeds = func(ctx context.Context) ([]string, error) {
+		close(asked)
+		<-ctx.Done()
+		<-answer
+		return nil, ctx.Err()
+	}
+	g := start(t, c)
+	<-asked
 	ended := make(chan struct{})
 	go func() { _ = g.Close(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(patience):
-		t.Fatal("closing waits for the silent seed")
+		t.Error("the question to the store was still under way")
+	case <-time.After(50 * time.Millisecond):
 	}
+	close(answer)
+	<-ended
 }
 
 func TestGossip_IsSafeWhenUsedByManyAtOnceWhileItEnds(t *testing.T) {

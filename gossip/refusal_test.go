@@ -3,9 +3,11 @@ package gossip
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 )
@@ -119,6 +121,47 @@ func TestR11_ANodeWithOtherSettingsStaysOutWhenItReachesOneMemberOfMany(t *testi
 	}
 }
 
+// rude is a memberlist without this package's checks, as a build of another time could be.
+type rude struct{ meta []byte }
+
+func (r rude) NodeMeta(int) []byte             { return r.meta }
+func (r rude) NotifyMsg([]byte)                {}
+func (r rude) GetBroadcasts(int, int) [][]byte { return nil }
+func (r rude) LocalState(bool) []byte          { return nil }
+func (r rude) MergeRemoteState([]byte, bool)   {}
+
+// A refused join is not the only way in: the stranger now knows the member, and tells it of itself in gossip and in
+// state exchanges that are no joins.
+func TestR11_ANodeWithOtherSettingsStaysOutWhenItDoesNotCheckThemItself(t *testing.T) {
+	member := start(t, quick("member"))
+	meta, _ := Meta{Name: "rude", Settings: "partitions=1021"}.encode()
+	c := memberlist.DefaultLANConfig()
+	c.Name, c.Label, c.Delegate, c.LogOutput = "rude", "test", rude{meta}, io.Discard
+	c.BindAddr, c.BindPort, c.AdvertisePort = "127.0.0.1", 0, 0
+	c.ProbeInterval, c.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
+	c.GossipInterval, c.PushPullInterval = 10*time.Millisecond, 50*time.Millisecond
+	stranger, err := memberlist.Create(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Shutdown() }()
+	if _, err := stranger.Join([]string{member.LocalAddr()}); err != nil {
+		t.Fatal(err)
+	}
+	if n := stranger.NumMembers(); n != 2 {
+		t.Fatalf("the stranger does not know the member: %d", n)
+	}
+	for range 5 { // each makes the member hear of a newer stranger
+		_ = stranger.UpdateNode(patience)
+		if got := memberNames(member); len(got) != 1 {
+			t.Fatalf("the stranger got in: %v", got)
+		}
+	}
+	if s := member.Stats(); s.Refused != 1 {
+		t.Errorf("stats %+v: want one node refused", s)
+	}
+}
+
 func TestKeys_AreChangedWithoutLosingAMemberInThreeSteps(t *testing.T) {
 	before, after := keyOf(t, 'a'), keyOf(t, 'b')
 	steps := [][][]byte{{before}, {before, after}, {after, before}, {after}}
@@ -140,7 +183,9 @@ func TestRoster_KeepsOutMetadataThatItCannotRead(t *testing.T) {
 	c := quick("n1")
 	c.Logger = log.logger(slog.LevelInfo)
 	r := newRoster(c.clone())
-	n := &memberlist.Node{Name: "x", Addr: []byte{127, 0, 0, 1}, Port: 1, Meta: []byte{99, 0}}
+	meta, _ := c.Meta.encode()
+	meta[0] = metaVersion + 1
+	n := &memberlist.Node{Name: "x", Addr: []byte{127, 0, 0, 1}, Port: 1, Meta: meta}
 	for range 2 {
 		if err := r.NotifyAlive(n); err == nil || !strings.Contains(err.Error(), errMetaFormat.Error()) {
 			t.Errorf("got %v", err)
@@ -156,6 +201,22 @@ func TestRoster_AcceptsItselfWhateverItsMetadata(t *testing.T) {
 	r := newRoster(quick("n1").clone())
 	if err := r.NotifyAlive(&memberlist.Node{Name: r.self}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRoster_TakesNobodyInAfterItsEnd(t *testing.T) {
+	c := quick("n1")
+	r := newRoster(c.clone())
+	meta, _ := c.Meta.encode()
+	n := &memberlist.Node{Name: "x", Addr: []byte{127, 0, 0, 1}, Port: 1, Meta: meta}
+	r.NotifyJoin(n)
+	if len(r.list()) != 1 {
+		t.Fatal("it takes nobody in at all")
+	}
+	r.end()
+	r.NotifyJoin(n)
+	if members := r.list(); len(members) != 0 {
+		t.Errorf("members %v", members)
 	}
 }
 

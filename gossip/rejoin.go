@@ -22,39 +22,49 @@ const parallelJoins = 4
 // firstRetry divides the rejoin interval for a node that found none of its seeds: it tries again soon, then less often.
 const firstRetry = 16
 
+// roundGap is the least time between two rounds, however often one is asked for: each may query the store.
+const roundGap = 100 * time.Millisecond
+
 // rejoiner joins the seeds that are not members: once at the start, then on a ticker. Two halves of a split forget each
 // other after DeadTime and would never look again; one join between them brings them together.
 type rejoiner struct {
 	*Gossip
 	list *memberlist.Memberlist
-	self string // own address
 
 	failing, lost bool // the last round joined nobody it tried; the last call of MoreSeeds failed
 }
 
 // run ends with ctx. Joins that are under way then end with the transport.
 func (r *rejoiner) run(ctx context.Context) {
-	retry := r.cfg.RejoinInterval / firstRetry
+	soon := r.cfg.RejoinInterval / firstRetry
+	retry := soon
 	for first := true; ; first = false {
 		alone := r.round(ctx)
 		if first {
 			close(r.joined)
 		}
-		wait := jitter(r.cfg.RejoinInterval)
-		if alone && retry < r.cfg.RejoinInterval {
-			wait = jitter(retry)
-			retry *= 2
+		wait := r.cfg.RejoinInterval
+		if alone {
+			wait, retry = retry, min(2*retry, r.cfg.RejoinInterval)
+		} else {
+			retry = soon
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-r.rejoin:
-			timer.Stop()
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause(ctx, roundGap, nil) || !pause(ctx, jitter(wait)-roundGap, r.rejoin) {
 			return
 		}
 	}
+}
+
+// pause waits for d or until cut is sent to. It tells whether ctx goes on.
+func pause(ctx context.Context, d time.Duration, cut <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-cut:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // jitter spreads d by a fifth to both sides, so that nodes that start together do not stay together.
@@ -69,9 +79,6 @@ func (r *rejoiner) round(ctx context.Context) (alone bool) {
 		if addr, err := netip.ParseAddrPort(m.Addr); err == nil {
 			t.seen[addr] = true
 		}
-	}
-	if self, err := netip.ParseAddrPort(r.self); err == nil {
-		t.seen[self] = true
 	}
 
 	seeds := make(chan string)
@@ -120,7 +127,7 @@ func (r *rejoiner) seeds(ctx context.Context) []string {
 // tries is what the workers of one round share.
 type tries struct {
 	mu     sync.Mutex
-	seen   map[netip.AddrPort]bool // members, this node, and what was tried
+	seen   map[netip.AddrPort]bool // members, of which this node is one, and what was tried
 	joined int
 	errs   []error
 }

@@ -64,14 +64,14 @@ func (c Config) Validate() error {
 		within("IdleTimeout", c.IdleTimeout, minTimeout, maxTimeout),
 	}
 	if len(c.Durabilities) == 0 {
-		faults = append(faults, errors.New("Durabilities must name at least one level"))
+		faults = append(faults, errors.New("no level stands in Durabilities"))
 	}
 	for i, level := range c.Durabilities {
 		if durabilityName(level) == "" {
-			faults = append(faults, fmt.Errorf("Durabilities names %d, which is no level", level))
+			faults = append(faults, fmt.Errorf("the number %d in Durabilities is no level", level))
 		}
 		if slices.Contains(c.Durabilities[:i], level) {
-			faults = append(faults, fmt.Errorf("Durabilities names %q twice", durabilityName(level)))
+			faults = append(faults, fmt.Errorf("the level %q stands twice in Durabilities", durabilityName(level)))
 		}
 	}
 	return errors.Join(faults...)

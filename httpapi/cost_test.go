@@ -33,7 +33,7 @@ func quickServer(tb testing.TB) (*Server, *quickService) {
 	return s, q
 }
 
-// context returns a request as fasthttp would hand it to the handler.
+// requestContext returns a request as fasthttp would hand it to the handler.
 func requestContext(body string, headers ...string) *fasthttp.RequestCtx {
 	ctx := new(fasthttp.RequestCtx)
 	ctx.Init(new(fasthttp.Request), &net.TCPAddr{}, nil)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -126,77 +124,6 @@ func TestShutdown_CutsWhatDoesNotEndInTime(t *testing.T) {
 	}
 	close(release)
 	eventually(t, "the goroutine ends", func() bool { return h.conns.len() == 0 })
-}
-
-func TestServe_RefusesAListenerAfterShutdown(t *testing.T) {
-	h := start(t, &fakeService{})
-	h.shutdown()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Serve(ln); !errors.Is(err, ErrClosed) {
-		t.Errorf("Serve: %v, want ErrClosed", err)
-	}
-	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the listener is still open: %v", err)
-	}
-}
-
-// failingListener fails as its list says, then accepts nothing until it is closed.
-type failingListener struct {
-	net.Listener
-	errs []error
-}
-
-func (l *failingListener) Accept() (net.Conn, error) {
-	if len(l.errs) > 0 {
-		err := l.errs[0]
-		l.errs = l.errs[1:]
-		return nil, err
-	}
-	return l.Listener.Accept()
-}
-
-func TestServe_GoesOnAfterAPassingErrorAndEndsAfterALastingOne(t *testing.T) {
-	logs := new(logBuffer)
-	s, err := New(DefaultConfig(), &fakeService{}, slog.New(slog.NewTextHandler(logs, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := &net.OpError{Op: "accept", Err: syscall.EMFILE}
-	err = s.Serve(&failingListener{ln, []error{full, full, full, io.ErrNoProgress}})
-	if !errors.Is(err, io.ErrNoProgress) {
-		t.Errorf("Serve: %v", err)
-	}
-	if n := strings.Count(logs.String(), "cannot accept"); n != 1 {
-		t.Errorf("%d log lines, want 1: %s", n, logs)
-	}
-	if err := s.Shutdown(context.Background()); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestNew_NamesEveryFaultOfItsLimits(t *testing.T) {
-	_, err := New(Config{ReadTimeout: time.Second, Durabilities: []node.Durability{node.Disk, 9, node.Disk}}, &fakeService{}, slog.New(slog.DiscardHandler))
-	if err == nil {
-		t.Fatal("accepted")
-	}
-	for _, want := range []string{"MaxBodyBytes is 0, but must be from 4096", "MaxHeaderBytes", "MaxConnections", "WriteTimeout is 0s", "IdleTimeout", "names 9", `names "disk" twice`} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is missing in: %v", want, err)
-		}
-	}
-	if strings.Contains(err.Error(), "ReadTimeout") {
-		t.Errorf("names what is right: %v", err)
-	}
-	if _, err := New(Config{}, &fakeService{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "at least one level") {
-		t.Errorf("no levels: %v", err)
-	}
 }
 
 // rolling is a client of a rolling restart: it keeps its connection while it may, and moves to the other server when it

@@ -40,18 +40,30 @@ const retrySoon = 1
 // failureTable is the one place where the node's errors become statuses. The levels are those that this node can reach.
 func failureTable(levels []node.Durability) []failure {
 	return []failure{
-		{node.ErrNotReady, fasthttp.StatusServiceUnavailable, retrySoon,
-			problem{detail, "this node is starting or stopping and did not take the request: send it again, or to another node"}},
-		{node.ErrOverloaded, fasthttp.StatusServiceUnavailable, retrySoon,
-			problem{detail, "too many increments are waiting for the database, and this one was not counted: send it again later"}},
-		{node.ErrUnreachable, fasthttp.StatusServiceUnavailable, retrySoon,
-			problem{detail, "the node that owns this key cannot be reached at the moment: send the request again"}},
-		{node.ErrOutOfRange, fasthttp.StatusUnprocessableEntity, 0,
-			problem{"value", "would take the total out of the range of a 64-bit integer: the counter was left as it is"}},
-		{node.ErrDurabilityTimeout, fasthttp.StatusGatewayTimeout, 0,
-			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again, it would count twice"}},
-		{node.ErrDurabilityUnavailable, fasthttp.StatusBadRequest, 0,
-			problem{"durability", "is not available on this node: use " + listLevels(levels)}},
+		{
+			node.ErrNotReady, fasthttp.StatusServiceUnavailable, retrySoon,
+			problem{detail, "this node is starting or stopping and did not take the request: send it again, or to another node"},
+		},
+		{
+			node.ErrOverloaded, fasthttp.StatusServiceUnavailable, retrySoon,
+			problem{detail, "too many increments are waiting for the database, and this one was not counted: send it again later"},
+		},
+		{
+			node.ErrUnreachable, fasthttp.StatusServiceUnavailable, retrySoon,
+			problem{detail, "the node that owns this key cannot be reached at the moment: send the request again"},
+		},
+		{
+			node.ErrOutOfRange, fasthttp.StatusUnprocessableEntity, 0,
+			problem{"value", "would take the total out of the range of a 64-bit integer: the counter was left as it is"},
+		},
+		{
+			node.ErrDurabilityTimeout, fasthttp.StatusGatewayTimeout, 0,
+			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again, it would count twice"},
+		},
+		{
+			node.ErrDurabilityUnavailable, fasthttp.StatusBadRequest, 0,
+			problem{"durability", "is not available on this node: use " + listLevels(levels)},
+		},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // handle answers one request. fasthttp calls it for each, one at a time on a connection.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	start := time.Now()
+	start := time.Since(s.clock.start) // cheaper than time.Now: it reads one clock, not two
 	c, _ := ctx.Conn().(*conn)
 	if c != nil {
 		c.enter(phaseHandling)
@@ -19,7 +19,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if p := recover(); p != nil {
 			s.recovered(ctx, r, p)
 		}
-		s.metrics.observe(ctx.ConnID(), r, ctx.Response.StatusCode(), time.Since(start))
+		s.metrics.observe(ctx.ConnID(), r, ctx.Response.StatusCode(), time.Since(s.clock.start)-start)
 		if s.draining.Load() || c != nil && c.doomed.Load() {
 			ctx.SetConnectionClose()
 			lingerAfter(ctx)
@@ -59,8 +59,10 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 			return
 		}
 	case routeUnknown:
-		refuse(ctx, fasthttp.StatusNotFound, problem{detail,
-			"there is nothing at this path: increments go to POST /api/v1/increment, totals are at GET /api/v1/increment/{key}"})
+		refuse(ctx, fasthttp.StatusNotFound, problem{
+			detail,
+			"there is nothing at this path: increments go to POST /api/v1/increment, totals are at GET /api/v1/increment/{key}",
+		})
 		return
 	default:
 		if header.IsGet() || header.IsHead() {

@@ -115,13 +115,12 @@ func (c *client) receive(method string) answer {
 	return answer{resp, string(body)}
 }
 
-// ended waits for the end of the connection and fails when anything else comes.
+// ended waits for the end of the connection and fails when anything else comes. A reset is no end: on its way it can
+// destroy an answer that was sent before.
 func (c *client) ended() {
 	c.t.Helper()
-	if rest, err := io.ReadAll(c.r); len(rest) > 0 {
+	if rest, err := io.ReadAll(c.r); len(rest) > 0 || err != nil {
 		c.t.Errorf("the connection should end, but %q came (%v)", rest, err)
-	} else if err, ok := err.(net.Error); ok && err.Timeout() {
-		c.t.Error("the connection stays open")
 	}
 }
 

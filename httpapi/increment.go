@@ -19,8 +19,8 @@ var (
 // increment answers POST /api/v1/increment. In the plain case it allocates nothing: it reads the body where it lies, and
 // the node copies what it keeps.
 func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
-	scratch := scratches.get()
-	defer scratches.put(scratch)
+	scratch := s.scratches.get()
+	defer s.scratches.put(scratch)
 	f, grown, ok := scan(ctx.PostBody(), *scratch)
 	*scratch = grown
 	if !ok {
@@ -92,8 +92,10 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 	}
 	if header.PeekCanonical(headerIdempotency) != nil {
 		// Ignoring it would count a repeat twice, for a client that was sure that it would not.
-		refuse(ctx, fasthttp.StatusNotImplemented, problem{detail,
-			"this version does not know Idempotency-Key and counted nothing: send the increment without it"})
+		refuse(ctx, fasthttp.StatusNotImplemented, problem{
+			detail,
+			"this version does not know Idempotency-Key and counted nothing: send the increment without it",
+		})
 		return false
 	}
 	return true
@@ -111,8 +113,10 @@ func refuseBody(ctx *fasthttp.RequestCtx, err error) {
 		refuse(ctx, fasthttp.StatusUnprocessableEntity,
 			problem{"key", textBlank}, problem{"value", textBlank}, problem{detail, err.Error()})
 	case looksLikeForm(ctx.PostBody()):
-		refuse(ctx, fasthttp.StatusBadRequest, problem{detail,
-			`the body is a form, but must be JSON such as {"key":"page:1","value":3}`})
+		refuse(ctx, fasthttp.StatusBadRequest, problem{
+			detail,
+			`the body is a form, but must be JSON such as {"key":"page:1","value":3}`,
+		})
 	default:
 		refuse(ctx, fasthttp.StatusBadRequest, problem{detail, err.Error()})
 	}

@@ -27,7 +27,7 @@ const (
 func families() expo.Table {
 	return expo.Table{
 		{Name: metricRequests, Type: expo.TypeCounter, Help: "Requests answered, by route and status; the route unread is of those that could not be read."},
-		{Name: metricDuration, Type: expo.TypeHistogram, Help: "Time from a request's last byte to its answer, by route and status."},
+		{Name: metricDuration, Type: expo.TypeHistogram, Help: "Time from a request's last byte to its answer, by route and status; zero for the route unread."},
 		{Name: metricInFlight, Type: expo.TypeGauge, Help: "Requests that are being answered."},
 		{Name: metricOpen, Type: expo.TypeGauge, Help: "Connections of clients that are open."},
 		{Name: metricRefused, Type: expo.TypeCounter, Help: "Connections refused because too many were open."},

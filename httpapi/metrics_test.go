@@ -18,6 +18,7 @@ func TestMetrics_CountEveryAnswerByRouteAndStatus(t *testing.T) {
 	} {
 		h.do(req)
 	}
+	eventually(t, "all connections have ended", func() bool { return h.conns.len() == 0 })
 	got := h.do(get("/metrics"))
 	if got.StatusCode != 200 || got.Header.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 		t.Fatalf("%d %v", got.StatusCode, got.Header)

@@ -11,8 +11,8 @@ import (
 
 // total answers GET /api/v1/increment/{key}: {"data":{"value":3}}.
 func (s *Server) total(ctx *fasthttp.RequestCtx, raw []byte) {
-	scratch := scratches.get()
-	defer scratches.put(scratch)
+	scratch := s.scratches.get()
+	defer s.scratches.put(scratch)
 	key, ok := pathKey(ctx, raw, scratch)
 	if !ok {
 		return
@@ -30,8 +30,8 @@ func (s *Server) total(ctx *fasthttp.RequestCtx, raw []byte) {
 // counter answers GET /api/v1/counters/{key}: {"data":{"key":"a","value":3,"persisted":2}}, with null for persisted when
 // the store could not be read.
 func (s *Server) counter(ctx *fasthttp.RequestCtx, raw []byte) {
-	scratch := scratches.get()
-	defer scratches.put(scratch)
+	scratch := s.scratches.get()
+	defer s.scratches.put(scratch)
 	key, ok := pathKey(ctx, raw, scratch)
 	if !ok {
 		return
@@ -115,8 +115,10 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
 	}
 	if err != nil {
 		setRetryAfter(ctx, retrySoon)
-		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{detail,
-			"this node is not ready, its log says why: use another node, or ask again"})
+		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{
+			detail,
+			"this node is not ready, its log says why: use another node, or ask again",
+		})
 		return
 	}
 	writeJSON(ctx, fasthttp.StatusOK, []byte(`{"data":{"status":"ready"}}`))

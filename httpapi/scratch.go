@@ -2,9 +2,7 @@ package httpapi
 
 import "sync"
 
-// scratches are buffers for keys without their escapes. It is a pool without a state that anybody could see.
-var scratches scratchPool
-
+// scratchPool holds buffers for keys without their escapes.
 type scratchPool struct{ pool sync.Pool }
 
 func (p *scratchPool) get() *[]byte {

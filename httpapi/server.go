@@ -36,6 +36,7 @@ type Server struct {
 	failures []failure
 	ready    readiness
 
+	scratches scratchPool
 	draining  atomic.Bool
 	refusals  chan struct{}  // a place for each refused connection that is still being told so
 	refusing  sync.WaitGroup // their goroutines
@@ -77,7 +78,7 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		MaxRequestBodySize:           cfg.MaxBodyBytes,
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,
-		SecureErrorLogMessage:        true,
+		SecureErrorLogMessage:        true, // nobody reads the copy of a bad request that it would format
 		LazyRequestTime:              true, // the handler looks at the clock itself
 	}
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/gossip"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
 
@@ -58,6 +59,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// maxCluster is the most bytes of a cluster's name that gossip takes.
+const maxCluster = 64
+
 // Validate names every fault at once.
 func (c *Config) Validate() error {
 	var errs []error
@@ -70,7 +74,7 @@ func (c *Config) Validate() error {
 		bad(d < lo || d > hi, "%s is %v, must be between %v and %v", name, d, lo, hi)
 	}
 	bad(c.Name == "" || len(c.Name) > 100, "the node's name must have 1 to 100 bytes")
-	bad(c.Cluster == "" || len(c.Cluster) > 100, "the cluster's name must have 1 to 100 bytes")
+	bad(c.Cluster == "" || len(c.Cluster) > maxCluster, "the cluster's name must have 1 to %d bytes", maxCluster)
 	bad(c.Store == nil, "a store is missing")
 	bad(c.Logger == nil, "a logger is missing")
 	bad(c.PeerListen == "", "the address for other nodes is missing")
@@ -84,6 +88,11 @@ func (c *Config) Validate() error {
 	bad(c.MaxPending < 1000, "max pending is %d, must be at least 1000", c.MaxPending)
 	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)
 	bad(c.Durability != Memory && c.Durability != Database, "the durability must be memory or database")
+	for i, s := range c.Secrets {
+		// Unchecked, a short one would protect messages between nodes but not gossip (R13).
+		_, err := gossip.DeriveKey(s)
+		bad(err != nil, "secret %d: %w", i+1, err)
+	}
 	if err := c.Ring.Validate(); err != nil {
 		errs = append(errs, err)
 	}

@@ -68,10 +68,10 @@ func (n *Node) round(ctx context.Context) error {
 	n.world.Store(w)
 	n.links.update(n, w.peers(n.id))
 	n.heed(w)
+	n.startAfresh(ctx)
 	n.acquire(ctx, w.mine(n), true)
 	n.claim(ctx, w)
 	n.release(w)
-	n.startAfresh(ctx)
 	n.expire(ctx)
 	n.sweep()
 	n.judge(w)
@@ -173,11 +173,11 @@ func (w *world) peers(self counter.Origin) map[counter.Origin]string {
 }
 
 // mine are the partitions that the store says are this node's, though it does not act as their owner: a claim whose answer was
-// lost, or a hand-over whose notice was.
+// lost, or a hand-over whose notice was. Those that wait for a new epoch are not among them.
 func (w *world) mine(n *Node) map[uint32]uint64 {
 	out := make(map[uint32]uint64)
 	for _, o := range w.owners {
-		if o.Owner != n.id {
+		if o.Owner != n.id || n.afresh.has(o.Partition) {
 			continue
 		}
 		sl := &n.slots.all[o.Partition]

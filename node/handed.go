@@ -23,6 +23,13 @@ func (h *handed) add(partition uint32, epoch uint64) {
 	}
 }
 
+func (h *handed) has(partition uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.all[partition]
+	return ok
+}
+
 func (h *handed) take() map[uint32]uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -51,6 +51,7 @@ func (n *Node) Increment(in Increment) (Result, error) {
 	}
 	t := getTicket(level)
 	sl.p.Wait(a.Number, t, in.Return)
+	sl.urgent = sl.urgent || a.Applied
 	n.enqueue(sl)
 	sl.mu.Unlock()
 	if a.Applied {

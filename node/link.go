@@ -263,9 +263,14 @@ func (a *lane) answered(f *flight) (pause bool) {
 		sl := &n.slots.all[ans.Partition]
 		var v counter.Verdict
 		var refused []counter.Delta
+		known := false // what diverges does so at every answer of an epoch
 		n.slots.change(sl, func(p *counter.Partition) {
 			v = p.Take(epoch, ans)
 			refused = p.Refused()
+			if v == counter.Diverge {
+				known = sl.diverged == epoch
+				sl.diverged = epoch
+			}
 			n.enqueue(sl)
 		})
 		n.lostToRange(refused)
@@ -277,7 +282,9 @@ func (a *lane) answered(f *flight) (pause bool) {
 			n.refresh()
 		case counter.Diverge:
 			pause = true
-			n.diverged(ans)
+			if !known {
+				n.diverged(ans)
+			}
 		}
 	}
 	if len(f.epochs) > 0 { // the peer left a section out: as good as no answer

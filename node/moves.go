@@ -120,6 +120,9 @@ func ledgerByPartition(rows []flush.LedgerRow) map[uint32]map[counter.Origin]uin
 
 // release starts to hand over what the ring gives to others. The flusher flushes it and writes the new owner in one statement.
 func (n *Node) release(w *world) {
+	if !n.draining.Load() && n.incomplete(w) {
+		return
+	}
 	count, waiting := 0, false
 	for _, o := range w.owners {
 		to := w.wants(o.Partition)
@@ -130,6 +133,7 @@ func (n *Node) release(w *world) {
 		sl := &n.slots.all[o.Partition]
 		n.slots.change(sl, func(p *counter.Partition) {
 			if p.Release(to) {
+				sl.urgent = true
 				count++
 			} else if p.IsSettling() {
 				waiting = true
@@ -145,6 +149,17 @@ func (n *Node) release(w *world) {
 	}
 }
 
+// incomplete says that somebody who is seen alive may still renew a lease that has just run out, as all do in an outage of the
+// store. He is not on the ring, which will not stay like that: nothing is handed over for its sake.
+func (n *Node) incomplete(w *world) bool {
+	for id, m := range w.members {
+		if m.alive && !m.Draining && m.LeaseLeft <= 0 && !n.claimable(w, id) {
+			return true
+		}
+	}
+	return false
+}
+
 // startAfresh gives the partitions of conflict a new epoch, and acquires them from what the store has.
 func (n *Node) startAfresh(ctx context.Context) {
 	take := n.afresh.take()
@@ -158,14 +173,18 @@ func (n *Node) startAfresh(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	defer cancel()
-	if res, err := n.cfg.Store.Flush(ctx, req); err != nil || !res.Applied {
-		n.log.Warn("could not start partitions afresh", "count", len(take), "error", err)
-		for id, epoch := range take {
-			n.afresh.add(id, epoch-1)
-		}
-		return // if it was done, or somebody else has them, the next round's view says so
+	res, err := n.cfg.Store.Flush(ctx, req)
+	if err == nil && res.Applied {
+		n.acquire(ctx, take, true)
+		return
 	}
-	n.acquire(ctx, take, true)
+	n.log.Warn("could not start partitions afresh", "count", len(take), "error", err)
+	for _, o := range res.Owners {
+		delete(take, o.Partition) // it has a later epoch, by an earlier try or by another owner: the view says which
+	}
+	for id, epoch := range take {
+		n.afresh.add(id, epoch-1)
+	}
 }
 
 // sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.

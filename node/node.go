@@ -114,6 +114,8 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	bg, stop := context.WithCancel(context.Background())
 	defer stop()
+	rounds, stopRounds := context.WithCancel(bg)
+	defer stopRounds()
 	var (
 		all     sync.WaitGroup
 		fatal   = make(chan error, 4)
@@ -128,7 +130,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() { _ = n.flusher.Run(bg) })
 	all.Go(func() {
 		defer close(control)
-		if err := n.control(bg); err != nil {
+		if err := n.control(rounds); err != nil {
 			fatal <- err
 		}
 	})
@@ -140,7 +142,11 @@ func (n *Node) Run(ctx context.Context) error {
 	case err = <-fatal:
 		n.log.Error("this node cannot go on", "error", err)
 	}
-	if lost := n.leave(err != nil); err == nil {
+	lost := n.leave(err != nil, func() {
+		stopRounds()
+		<-control
+	})
+	if err == nil {
 		err = lost
 	}
 	stop()

@@ -85,8 +85,8 @@ func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
 			ctx.Error("no such partition", fasthttp.StatusBadRequest)
 			return
 		}
-		a := n.handle(b.Sender, s)
-		urgent = urgent || (a.Code == counter.OK && wantsFlush(s))
+		a, waited := n.handle(b.Sender, s)
+		urgent = urgent || waited
 		answers = append(answers, a)
 	}
 	if urgent {
@@ -95,14 +95,18 @@ func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
 	ctx.Response.SetBodyRaw(wire.AppendAnswers(nil, answers))
 }
 
-// handle applies one section as the owner.
-func (n *Node) handle(sender counter.Origin, s *counter.Section) counter.Answer {
+// handle applies one section as the owner. urgent: somebody waits for the store to have it.
+func (n *Node) handle(sender counter.Origin, s *counter.Section) (a counter.Answer, urgent bool) {
+	var loading []string
+	var epoch uint64
 	sl := &n.slots.all[s.Partition]
-	sl.mu.Lock()
-	a, loading := sl.p.Handle(sender, s, n.limits, n.loader.failing.Load())
-	a.Results = slices.Clone(a.Results) // they belong to the partition, which goes on
-	_, epoch := sl.p.Owner()
-	sl.mu.Unlock()
+	n.slots.change(sl, func(p *counter.Partition) {
+		a, loading = p.Handle(sender, s, n.limits, n.loader.failing.Load())
+		a.Results = slices.Clone(a.Results) // they belong to the partition, which goes on
+		urgent = a.Code == counter.OK && wantsFlush(s)
+		sl.urgent = sl.urgent || urgent
+		_, epoch = p.Owner()
+	})
 	if loading != nil {
 		n.loader.load(map[uint32][]string{s.Partition: loading})
 	}
@@ -113,7 +117,7 @@ func (n *Node) handle(sender counter.Origin, s *counter.Section) counter.Answer 
 		n.count.forwardedIn.Add(len(s.Ops))
 		a.Doubt = !n.lease.trusted()
 	}
-	return a
+	return a, urgent
 }
 
 func wantsFlush(s *counter.Section) bool {

@@ -15,6 +15,8 @@ type slot struct {
 	p  *counter.Partition
 
 	queued   *link  // in whose queue it stands
+	urgent   bool   // somebody waits for the store, or for a hand-over, since the last freeze
+	diverged uint64 // epoch for which diverged has been reported
 	accepted uint64 // increments accepted here (each one, also where several travel as one operation)
 	marks    []mark // for the age of what is pending
 
@@ -62,15 +64,16 @@ func newSlots(count uint32, self counter.Origin) *slots {
 
 func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
 
-// change runs f on a slot under its lock, and keeps count of what is pending, since f may trim the outbox.
+// change runs f on a slot under its lock, and keeps count of what is pending, since f may trim the outbox. A panic of f, which
+// whoever serves a message survives, does not leave the slot locked: everybody who comes by would wait for ever.
 func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
 	sl.mu.Lock()
+	defer sl.mu.Unlock()
 	before := sl.p.Pending()
 	f(sl.p)
 	if d := sl.p.Pending() - before; d != 0 {
 		s.pending.Add(int64(d))
 	}
-	sl.mu.Unlock()
 }
 
 // each runs f on every partition, one after another, each under its lock.

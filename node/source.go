@@ -22,6 +22,9 @@ func (s source) Freeze() []flush.Batch {
 		sl.mu.Lock()
 		oldest = max(oldest, sl.age(now, s.n.cfg.FlushInterval/2))
 		b, ok := sl.p.Freeze()
+		if ok {
+			sl.urgent = false
+		}
 		sl.mu.Unlock()
 		if ok {
 			out = append(out, storeBatch(b))
@@ -54,6 +57,14 @@ func (s source) Done(b flush.Batch, o flush.Outcome) {
 		s.n.conflict(b, o.Ledger)
 	case flush.Unresolved:
 		// The node is stopping and the store did not answer: the batch stays frozen, the outboxes keep all of it.
+	}
+	// Who came while the batch was under way was passed over by the flush that he asked for.
+	sl := &s.n.slots.all[b.Partition]
+	sl.mu.Lock()
+	urgent := sl.urgent
+	sl.mu.Unlock()
+	if urgent {
+		s.n.flusher.Kick()
 	}
 }
 

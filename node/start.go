@@ -79,6 +79,7 @@ func (n *Node) gossipConfig() gossip.Config {
 	c.Seeds = n.cfg.Join
 	c.MoreSeeds = n.registeredSeeds
 	c.Logger = n.log
+	c.LeaveTimeout = time.Second
 	// A dead node should be known as dead before its lease runs out, so that its partitions can be taken at that moment.
 	c.ProbeInterval = min(c.ProbeInterval, n.cfg.LeaseTTL/12)
 	c.ProbeTimeout = min(c.ProbeTimeout, n.cfg.LeaseTTL/20)

@@ -49,8 +49,8 @@ func (n *Node) successors() bool {
 }
 
 // leave refuses further increments, waits until the store has everything, and closes this process in the store. The
-// error says how much the store never got.
-func (n *Node) leave(failed bool) error {
+// error says how much the store never got. stopRounds ends the control loop, which would take the tombstone for a fault.
+func (n *Node) leave(failed bool, stopRounds func()) error {
 	n.accepting.Store(false)
 	n.slots.each(func(*slot, *counter.Partition) {}) // whoever saw accepting under a slot's lock is in its outbox by now
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainTimeout)
@@ -59,6 +59,7 @@ func (n *Node) leave(failed bool) error {
 		n.Drain(ctx)
 		n.empty(ctx)
 	}
+	stopRounds()
 	left := n.slots.pending.Load()
 	if left == 0 && !failed {
 		if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {

@@ -67,7 +67,7 @@ type benchStore interface {
 	io.Closer
 }
 
-// storeOpener opens the store behind a URL for reading. nil: this build reads no stores.
+// storeOpener opens the store behind a URL for reading.
 type storeOpener func(ctx context.Context, url string) (benchStore, error)
 
 // Run loads, reports on the output, and fails when the load could not be put on, when totals differ, or by --strict.
@@ -77,9 +77,6 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 		o.Progress = std.err
 	}
 	if c.VerifyStore != "" {
-		if open == nil {
-			return errors.New("--verify-store: this build cannot read stores: leave it out")
-		}
 		store, err := open(ctx, c.VerifyStore)
 		if err != nil {
 			return fmt.Errorf("--verify-store: %w", err)

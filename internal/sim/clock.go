@@ -32,10 +32,8 @@ func (a *agenda) add(at ticks, do func()) {
 	}
 }
 
-func (a *agenda) next() (event, bool) {
-	if len(a.heap) == 0 {
-		return event{}, false
-	}
+// next takes the first event off a heap that is not empty.
+func (a *agenda) next() event {
 	h := a.heap
 	first := h[0]
 	last := len(h) - 1
@@ -50,7 +48,7 @@ func (a *agenda) next() (event, bool) {
 			}
 		}
 		if small == i {
-			return first, true
+			return first
 		}
 		h[i], h[small] = h[small], h[i]
 		i = small

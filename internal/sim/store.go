@@ -65,12 +65,15 @@ func (s *store) view(now ticks) view {
 	return v
 }
 
+// register enters a process with a lease, or renews the lease of one whose registration was answered into the void.
 func (s *store) register(id counter.Origin, now ticks) view {
-	if s.byID[id] == nil {
-		p := &process{id: id, leaseUntil: now + leaseTTL}
+	p := s.byID[id]
+	if p == nil {
+		p = &process{id: id}
 		s.byID[id] = p
 		s.processes = append(s.processes, p)
 	}
+	p.leaseUntil = max(p.leaseUntil, now+leaseTTL)
 	return s.view(now)
 }
 

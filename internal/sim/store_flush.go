@@ -21,7 +21,7 @@ type mismatch struct {
 // result says that the statement was applied, or what stands in the store where it did not match.
 type result struct {
 	applied bool
-	values  [][]counter.Value   // of each batch, without what was set aside
+	values  [][]counter.Value    // of each batch, without what was set aside
 	owners  map[uint32]ownership // of partitions that are not the node's at the batch's epoch
 	ledger  map[uint32][]mismatch
 	refused []string // keys whose deltas the database can never take; nothing was written
@@ -59,7 +59,9 @@ func (s *store) match(node counter.Origin, b *counter.Batch, r *result) {
 		r.owners[b.Partition] = o
 	}
 	for _, m := range b.Moves {
-		if at := s.ledger[b.Partition][m.Origin]; at != m.From {
+		at, row := s.ledger[b.Partition][m.Origin]
+		tombstone := !row && s.byID[m.Origin].closed
+		if at != m.From || tombstone {
 			r.ledger[b.Partition] = append(r.ledger[b.Partition], mismatch{m.Origin, at})
 		}
 	}

@@ -149,29 +149,26 @@ func (s source) forbids(module, target string, r rules) string {
 
 // mayUse says whether the file may import a library that has rooms of its own.
 func (s source) mayUse(l library) bool {
-	return slices.Contains(l.rooms, s.room.dir) || l.inTests && (s.test || supportsTests(s.dir))
+	return slices.Contains(l.rooms, s.room.dir) || l.inTests && (s.test || s.room.forTests)
 }
 
 // forbidsRoom is forbids for a package of this module, named by its folder.
 func (s source) forbidsRoom(dir string, r rules) string {
 	target, known := r.roomOf(dir)
+	mine := s.room
 	switch {
 	case !known:
 		return "it has no rule in scripts/arrows/rules.go"
-	case supportsTests(dir):
-		if s.test || supportsTests(s.dir) {
+	case target.dir == mine.dir, target.dir == internalRoom, slices.Contains(mine.uses, target.dir):
+		return ""
+	case target.forTests:
+		if s.test || mine.forTests {
 			return ""
 		}
 		return "it serves tests, and this is no test"
-	case target.dir == s.room.dir, target.dir == internalRoom:
-		return ""
-	case s.test && target.floor <= s.room.floor && target.floor != floorPrograms:
-		return ""
-	case supportsTests(s.dir) && target.floor != floorPrograms:
-		return ""
-	case slices.Contains(s.room.uses, target.dir):
-		return ""
-	case slices.Contains(s.room.uses, "*") && target.floor < s.room.floor:
+	case target.floor == floorPrograms:
+		return mine.why
+	case s.test && target.floor <= mine.floor, slices.Contains(mine.uses, "*") && target.floor < mine.floor:
 		return ""
 	}
 	return s.room.why

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"path"
-	"strings"
-)
+import "strings"
 
 // Floors, from the cellar to the roof. A test may use whatever lies on its own floor or below.
 const (
@@ -14,16 +11,17 @@ const (
 	floorPrograms        // commands and scripts
 )
 
-// internalRoom is the room of all packages below internal/: every floor may use them.
+// internalRoom is the room of the packages below internal/ that have none of their own: every floor may use them.
 const internalRoom = "internal"
 
 // room is a folder of packages with one rule. A longer folder wins over a shorter one.
 type room struct {
-	dir   string
-	floor int
-	uses  []string // rooms that its production files may import; itself and internal/ always; "*": every lower floor
-	core  bool     // no I/O, no clock, no randomness, no goroutine
-	why   string   // the reason, said when an arrow breaks the rule
+	dir      string
+	floor    int
+	uses     []string // rooms that its production files may import; itself and internal/ always; "*": every lower floor
+	core     bool     // no I/O, no clock, no randomness, no goroutine
+	forTests bool     // only tests, rooms for tests and rooms that name it may import it
+	why      string   // the reason, said when an arrow breaks the rule
 }
 
 // library is an import path prefix of another module, and the only rooms that may import it.
@@ -51,6 +49,11 @@ func moduleRules() rules {
 	return rules{
 		rooms: []room{
 			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
+			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
+			{
+				dir: "internal/sim", floor: floorNode, uses: []string{"counter"}, forTests: true,
+				why: "the simulation plays the protocol core alone",
+			},
 			{dir: "ring", floor: floorParts, core: true, why: part},
 			{dir: "counter", floor: floorParts, core: true, why: part},
 			{dir: "gossip", floor: floorParts, why: part},
@@ -63,7 +66,10 @@ func moduleRules() rules {
 			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
 			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
-			{dir: "scripts", floor: floorPrograms, why: "a script stands alone"},
+			{
+				dir: "scripts", floor: floorPrograms, uses: []string{"bench", "internal/pgtest"},
+				why: "a script works on Pinocchio from outside",
+			},
 		},
 		libraries: []library{
 			{prefix: "github.com/buraksezer/consistent", rooms: []string{"ring"}, why: "placement is decided in ring alone"},
@@ -99,12 +105,6 @@ func (r rules) roomOf(dir string) (room, bool) {
 		}
 	}
 	return best, best.dir != ""
-}
-
-// supportsTests says whether a folder holds helpers for tests by its name, internal/…test. They may use every
-// floor below the programs, and only tests and their like may use them.
-func supportsTests(dir string) bool {
-	return below(dir, internalRoom) && strings.HasSuffix(path.Base(dir), "test")
 }
 
 // below says whether the slash-separated name is prefix or lies under it.

@@ -1,0 +1,137 @@
+package sim
+
+// mark names a rare path of the protocol, or a fault that leads there.
+type mark int
+
+// Marks counts how often each was taken.
+type Marks [marks]int
+
+const (
+	markRepeated mark = iota
+	markLateStatement
+	markCrash
+	markLostByCrash
+	markPause
+	markZombie
+	markLeave
+	markOutage
+	markCut
+	markRetry
+	markDuplicate
+	markOverlap
+	markStaleAnswer
+	markRewind
+	markOvertaken
+	markMoved
+	markLookup
+	markBusy
+	markUnknown
+	markLoading
+	markNoLoad
+	markDoubt
+	markResolved
+	markHandOver
+	markHandOverUnheard
+	markNotOwner
+	markIgnoredDone
+	markTakeOver
+	markTakeOverUnheard
+	markSettleWait
+	markSettledByHello
+	markSettledByLease
+	markReleaseWaits
+	markUnawaited
+	markLoadRetry
+	markLoadIncluded
+	markEvicted
+	markCombined
+	markTotalApart
+	markOutOfRangeHere
+	markOutOfRangeThere
+	markOutOfRangeUnheard
+	markOutOfRangeLater
+	markPromised
+	markQuarantine
+	markQuarantineLoad
+	markDatabase
+	markForgotten
+	markColdRead
+	markReadMoved
+	markReadSettle
+	marks
+)
+
+var markNames = [marks]string{
+	markRepeated:          "message delivered twice",
+	markLateStatement:     "statement reached the store after its sender had given up",
+	markCrash:             "process crashed",
+	markLostByCrash:       "operations lost with their process",
+	markPause:             "process paused beyond its lease",
+	markZombie:            "owner came back after its partition was taken",
+	markLeave:             "process left in good order",
+	markOutage:            "store unavailable",
+	markCut:               "hosts cut off",
+	markRetry:             "section without an answer, sent again",
+	markDuplicate:         "section that was applied before",
+	markOverlap:           "section of which a part was applied before",
+	markStaleAnswer:       "answer of an earlier epoch",
+	markRewind:            "acknowledged operations sent again to a new owner",
+	markOvertaken:         "progress overtook the answer",
+	markMoved:             "section refused as moved",
+	markLookup:            "owner looked up in the store",
+	markBusy:              "section refused as busy",
+	markUnknown:           "section of an origin that the owner had not heard of",
+	markLoading:           "section waited for totals to be read",
+	markNoLoad:            "section applied without totals since the store could not be read",
+	markDoubt:             "answer of an owner in doubt of its lease",
+	markResolved:          "unknown commit resolved from the ledger",
+	markHandOver:          "partition handed over",
+	markHandOverUnheard:   "hand-over found in the store instead of heard of",
+	markNotOwner:          "flush of a former owner refused",
+	markIgnoredDone:       "batch ended after its owner had dropped the partition",
+	markTakeOver:          "partition claimed from an owner without a lease",
+	markTakeOverUnheard:   "claim whose answer was lost found in the store",
+	markSettleWait:        "new owner settles",
+	markSettledByHello:    "settled by the origins' sections",
+	markSettledByLease:    "settled since a lease ran out",
+	markReleaseWaits:      "hand-over put off while settling",
+	markUnawaited:         "taken over without awaiting a process that was alive",
+	markLoadRetry:         "read that raced with a flush, made again",
+	markLoadIncluded:      "read that contained the batch under way",
+	markEvicted:           "counters evicted",
+	markCombined:          "increments combined in one operation",
+	markTotalApart:        "total of a caller inside a combined operation",
+	markOutOfRangeHere:    "out of range at the owner itself",
+	markOutOfRangeThere:   "out of range at another owner",
+	markOutOfRangeUnheard: "accepted, and refused unheard before the owner changed (known limit)",
+	markOutOfRangeLater:   "refused after its caller had stopped waiting",
+	markPromised:          "answered before, and taken again although out of range",
+	markQuarantine:        "deltas set aside",
+	markQuarantineLoad:    "read raced with deltas being set aside",
+	markDatabase:          "increment waited for the store",
+	markForgotten:         "caller stopped waiting",
+	markColdRead:          "counter read from the store",
+	markReadMoved:         "read at a process that no longer owns",
+	markReadSettle:        "read while settling",
+}
+
+func (m mark) String() string { return markNames[m] }
+
+func (w *world) mark(m mark) { w.marks[m]++ }
+
+// Add adds the counts of another history.
+func (m *Marks) Add(other *Marks) {
+	for i := range m {
+		m[i] += other[i]
+	}
+}
+
+// Missing returns the names of the paths that were never taken.
+func (m *Marks) Missing() (names []string) {
+	for i, n := range m {
+		if n == 0 {
+			names = append(names, markNames[i])
+		}
+	}
+	return names
+}

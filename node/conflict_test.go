@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+)
+
+// Somebody has moved one of a batch's ledger rows, with its deltas, behind the owner's back: what is in its memory cannot be told
+// from what is in the store. It starts the partition afresh, and the origins send it what the ledger lacks (R3, R6).
+func TestNode_StartsAPartitionAfreshWhenTheLedgerChangedBehindItsBack(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second; cfg.LeaseTTL = 3 * time.Second })
+	owner, other := c.nodes[0], c.nodes[1]
+	mine, partition := owner.keyOf("mine", 0), partitionOf(owner.keyOf("mine", 0))
+	theirs := ""
+	for k := 0; theirs == ""; k++ {
+		if key := fmt.Sprintf("theirs%d", k); partitionOf(key) == partition {
+			theirs = key
+		}
+	}
+	owner.add(mine, 3)
+	other.add(theirs, 4)
+	_, before, _ := owner.ownership(partition)
+
+	stranger := &fault{methods: []string{"Flush"}}
+	stranger.do = func(ctx context.Context, apply func() error) error {
+		if stranger.hits("Flush") == 1 {
+			_, err := c.store.Flush(ctx, &flush.Request{Node: owner.id, Batches: []flush.Batch{{
+				Partition: partition, Epoch: before,
+				Moves:  []flush.Move{{Origin: other.id, From: 0, To: 1}},
+				Deltas: []flush.Delta{{Key: theirs, Delta: 4}},
+			}}})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return apply()
+	}
+	owner.faults.add(stranger)
+	owner.flusher.Kick()
+	eventually(t, func() error {
+		if owner.count.conflicts.Get() == 0 {
+			return errors.New("no conflict was seen")
+		}
+		return nil
+	})
+	eventually(t, func() error {
+		_, epoch, owning := owner.ownership(partition)
+		if !owning || epoch <= before {
+			return fmt.Errorf("at epoch %d, owning: %v", epoch, owning)
+		}
+		return nil
+	})
+	c.agree()
+	owner.add(mine, 10)
+	other.add(theirs, 10)
+	owner.flusher.Kick()
+	c.exact(map[string]int64{mine: 13, theirs: 14})
+}
+
+// A ledger that went back below what its origin has dropped cannot be mended: those operations are nowhere any more. It is
+// reported, once for each epoch, and stops nothing else.
+func TestCluster_ReportsALedgerThatWentBackAndCountsOnElsewhere(t *testing.T) {
+	t.Parallel()
+	pg := pgtest.Start(t)
+	database := pg.NewDatabase(t)
+	c := newClusterOn(t, openStore(t, pg.URL(database)), 2, shortLeases)
+	owner, other := c.nodes[0], c.nodes[1]
+	key, sound := owner.keyOf("k", 0), other.keyOf("k", 0)
+	for n := range int64(3) {
+		other.add(key, 1)
+		c.exact(map[string]int64{key: n + 1})
+	}
+	pg.Query(t, database, fmt.Sprintf("update ledger set number = 1 where partition = %d", partitionOf(key)))
+	other.add(key, 1)
+	other.away.Store(true) // it will end with operations that nobody takes
+	awaitResends := func() {
+		t.Helper()
+		sent := other.count.forwardedOut.Get()
+		eventually(t, func() error {
+			if again := other.count.forwardedOut.Get() - sent; again < 20 {
+				return fmt.Errorf("sent %d times", again)
+			}
+			return nil
+		})
+	}
+	eventually(t, func() error {
+		if owner.count.conflicts.Get() == 0 || other.count.conflicts.Get() == 0 {
+			return errors.New("nothing was reported")
+		}
+		return nil
+	})
+	awaitResends()
+	if got := other.count.conflicts.Get(); got != 1 {
+		t.Errorf("reported %d times", got)
+	}
+	for _, i := range c.nodes {
+		i.add(sound, 1)
+	}
+	eventually(t, func() error {
+		if got := c.stored(sound)[sound]; got != 2 {
+			return fmt.Errorf("the store has %d of another counter", got)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,192 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+)
+
+func TestCluster_MovesPartitionsToANodeThatJoinsUnderLoad(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	l := c.newLoad(6, 40, always(c.nodes...))
+	l.advance(t, 300)
+	fourth := c.start("n4")
+	c.agree()
+	if s := fourth.Cluster(); ownedBy(s, "n4") == 0 {
+		t.Errorf("the fourth node owns nothing: %+v", s)
+	}
+	l.advance(t, 300)
+	l.stop()
+	if l.errors.Load() != 0 || l.later.Load() != 0 {
+		t.Errorf("%d errors, %d counted later; the first error: %v", l.errors.Load(), l.later.Load(), l.fault)
+	}
+	c.exact(l.sums.copy())
+}
+
+func ownedBy(s ClusterStatus, name string) int {
+	for _, m := range s.Members {
+		if m.Name == name {
+			return m.Owned
+		}
+	}
+	return -1
+}
+
+// rotation is a load balancer: it picks nodes that are in it, and a node that was taken out has no calls under way.
+type rotation struct {
+	mu    sync.Mutex
+	nodes []*instance
+	calls map[*instance]*sync.WaitGroup
+}
+
+func newRotation(nodes ...*instance) *rotation {
+	r := &rotation{calls: make(map[*instance]*sync.WaitGroup)}
+	for _, i := range nodes {
+		r.put(i)
+	}
+	return r
+}
+
+func (r *rotation) put(i *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.nodes = append(r.nodes, i)
+	r.calls[i] = new(sync.WaitGroup)
+}
+
+func (r *rotation) pick(n int) (*instance, func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.nodes[n%len(r.nodes)]
+	r.calls[i].Add(1)
+	return i, r.calls[i].Done
+}
+
+// take removes a node; calls that it has got go on.
+func (r *rotation) take(i *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var left []*instance
+	for _, other := range r.nodes {
+		if other != i {
+			left = append(left, other)
+		}
+	}
+	r.nodes = left
+}
+
+// retire stops a node as the command does: hand over while clients are served, no more clients, stop.
+func (r *rotation) retire(i *instance) {
+	i.t.Helper()
+	i.away.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	i.Drain(ctx)
+	if ctx.Err() != nil {
+		i.t.Errorf("%s still owns partitions", i.cfg.Name)
+	}
+	r.take(i)
+	r.calls[i].Wait()
+	if err := i.stop(); err != nil {
+		i.t.Errorf("%s left with: %v", i.cfg.Name, err)
+	}
+}
+
+func TestCluster_LosesNoRequestWhenANodeLeavesUnderLoad(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	r := newRotation(c.nodes...)
+	l := c.newLoad(6, 40, r.pick)
+	l.advance(t, 300)
+	r.retire(c.nodes[1])
+	c.agree()
+	l.advance(t, 300)
+	l.stop()
+	if l.errors.Load() != 0 || l.later.Load() != 0 {
+		t.Errorf("%d errors, %d counted later; the first error: %v", l.errors.Load(), l.later.Load(), l.fault)
+	}
+	c.exact(l.sums.copy())
+	if rows := c.ledgerRows(c.nodes[1]); rows != 0 {
+		t.Errorf("a node that left with everything persisted has %d ledger rows", rows)
+	}
+}
+
+// ledgerRows returns how many partitions have operations of this origin in the store.
+func (c *cluster) ledgerRows(i *instance) (rows int) {
+	c.t.Helper()
+	all := make([]uint32, testSettings().Partitions)
+	for p := range all {
+		all[p] = uint32(p)
+	}
+	s, err := c.store.Read(context.Background(), nil, all)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, row := range s.Ledger {
+		if row.Origin == i.id {
+			rows++
+		}
+	}
+	return rows
+}
+
+// A reader must never see a total go back while partitions move (R8).
+func TestCluster_LosesNoRequestAndNoTotalGoesBackInARollingRestart(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	r := newRotation(c.nodes...)
+	l := c.newLoad(4, 20, r.pick)
+	readers := c.watch(r.pick, 20)
+	for at := range 3 {
+		l.advance(t, 200)
+		r.retire(c.nodes[at])
+		again := c.start(fmt.Sprintf("n%d", at+1))
+		c.agree()
+		r.put(again)
+	}
+	l.advance(t, 200)
+	l.stop()
+	readers()
+	if l.errors.Load() != 0 || l.later.Load() != 0 {
+		t.Errorf("%d errors, %d counted later; the first error: %v", l.errors.Load(), l.later.Load(), l.fault)
+	}
+	c.exact(l.sums.copy())
+}
+
+// watch reads totals of k0 to k<keys-1>, which only grow, and fails the test when one goes back or is not told. The returned
+// function ends it.
+func (c *cluster) watch(pick func(int) (*instance, func()), keys int) (stop func()) {
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	for reader := range 2 {
+		seen := make([]int64, keys)
+		done.Go(func() {
+			for n := reader; ; n++ {
+				select {
+				case <-quit:
+					return
+				default:
+				}
+				k := n % keys
+				i, release := pick(n + n/keys)
+				got, err := i.Total(fmt.Appendf(nil, "k%d", k))
+				release()
+				switch {
+				case err != nil || got.Stale:
+					c.t.Errorf("%s: total of k%d: %+v, %v", i.cfg.Name, k, got, err)
+					return
+				case got.Value < seen[k]:
+					c.t.Errorf("%s: the total of k%d went back from %d to %d", i.cfg.Name, k, seen[k], got.Value)
+					return
+				}
+				seen[k] = got.Value
+			}
+		})
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() { close(quit) })
+		done.Wait()
+	}
+	c.t.Cleanup(stop)
+	return stop
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// audit promises rest after the storm (R12): nothing pending, every partition owned and settled, nothing in quarantine.
+func (t *trial) audit(ctx context.Context) {
+	err := await(ctx, settleLimit, "rest", func() error { return t.atRest(ctx) })
+	t.rep.promise(err == nil, "nothing stays pending, unowned or settling%s", because(err))
+	for _, m := range t.live() {
+		metrics, err := t.metrics(ctx, m)
+		if err != nil {
+			t.rep.breaks("metrics of %s: %v", m.name, err)
+			continue
+		}
+		for _, name := range []string{"pinocchio_flush_conflicts_total", "pinocchio_quarantined_total", "pinocchio_unreported_refusals_total"} {
+			if v, ok := metrics[name]; !ok || v != 0 {
+				t.rep.breaks("%s of %s is %v (there: %v)", name, m.name, v, ok)
+			}
+		}
+	}
+	if sum, err := t.tableSum(); err == nil {
+		t.sum = sum
+	}
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+func (t *trial) atRest(ctx context.Context) error {
+	for _, m := range t.live() {
+		s, err := t.status(ctx, m)
+		if err != nil {
+			return err
+		}
+		if s.Pending+s.Unowned+s.Settling > 0 {
+			return fmt.Errorf("%s: %d operations pending, %d partitions without owner, %d settling", m.name, s.Pending, s.Unowned, s.Settling)
+		}
+	}
+	return nil
+}
+
+// readLogs promises that no node logged an error or panicked, and tells how much they logged.
+func (t *trial) readLogs() {
+	var lines, bytes int
+	warnings := map[string]int{}
+	for _, m := range t.members {
+		text, err := os.ReadFile(m.log)
+		if err != nil {
+			t.rep.breaks("log of %s: %v", m.name, err)
+			continue
+		}
+		bytes += len(text)
+		for line := range strings.Lines(string(text)) {
+			lines++
+			switch severity(line) {
+			case severityBroken:
+				t.rep.breaks("log of %s: %.400s", m.name, strings.TrimSpace(line))
+			case severityWarning:
+				warnings[message(line)]++
+			}
+		}
+	}
+	t.rep.note("logs: %d lines, %d bytes, %d kinds of warnings", lines, bytes, len(warnings))
+	for _, text := range slices.Sorted(maps.Keys(warnings)) {
+		t.rep.note("      %4d times: %s", warnings[text], text)
+	}
+}
+
+const (
+	severityFine = iota
+	severityWarning
+	severityBroken
+)
+
+// severity of a log line. A node logs an error when something is wrong with itself, never for a fault around it.
+func severity(line string) int {
+	for _, sign := range []string{"level=ERROR", "panic: ", "fatal error: ", "DATA RACE", "pinocchio: "} {
+		if strings.Contains(line, sign) {
+			return severityBroken
+		}
+	}
+	if strings.Contains(line, "level=WARN") {
+		return severityWarning
+	}
+	return severityFine
+}
+
+// message is the msg of a log line.
+func message(line string) string {
+	_, rest, _ := strings.Cut(line, "msg=")
+	if strings.HasPrefix(rest, `"`) {
+		text, _, _ := strings.Cut(rest[1:], `"`)
+		return text
+	}
+	text, _, _ := strings.Cut(rest, " ")
+	return strings.TrimSpace(text)
+}

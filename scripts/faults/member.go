@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+)
+
+// member is one node of the cluster under test. Its name and addresses stay the same from one process to the next.
+type member struct {
+	name               string
+	http, peer, gossip string        // host:port
+	space              string        // network namespace; "": the host's
+	store              string        // URL
+	proxy              *pgtest.Proxy // of Postgres, with plan.proxies
+	log                string        // file, of all its processes
+	process            *process
+}
+
+// running says whether the node has a live process, stopped or not.
+func (m *member) running() bool { return m.process != nil && m.process.running() }
+
+// arguments are those of "pinocchio serve".
+func (t *trial) arguments(m *member) []string {
+	host, _, _ := net.SplitHostPort(m.http)
+	return []string{
+		"serve", "--name", m.name, "--http", m.http, "--peer", m.peer, "--gossip", m.gossip, "--advertise", host,
+		"--store", m.store, "--lease-ttl", t.opt.lease.String(),
+	}
+}
+
+// launch starts the node's process. It may not be ready yet.
+func (t *trial) launch(m *member) error {
+	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the child has its own
+	cmd := exec.Command(t.bin, t.arguments(m)...)
+	if m.space != "" {
+		// nsenter becomes the node: the process id is the same.
+		cmd = exec.Command("nsenter", append([]string{"--net=/run/netns/" + m.space, t.bin}, t.arguments(m)...)...)
+	}
+	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
+	cmd.Stdout, cmd.Stderr = io.Writer(log), io.Writer(log)
+	if m.process, err = start(cmd); err != nil {
+		return fmt.Errorf("start %s: %w", m.name, err)
+	}
+	return nil
+}
+
+// newMember gives the node its addresses. It is not started.
+func (t *trial) newMember(name string) (*member, error) {
+	m := &member{name: name, log: fmt.Sprintf("%s/%s.log", t.folder, name), store: t.pg.URL(database)}
+	host := "127.0.0.1"
+	if t.network != nil {
+		m.space, host = t.network.place(len(t.members))
+		m.store = pgtest.URL(t.network.storeAddr(), database)
+	}
+	if t.plan.proxies {
+		var err error
+		if m.proxy, err = pgtest.LaunchProxy("127.0.0.1:0", t.pg.Addr()); err != nil {
+			return nil, err
+		}
+		m.store = pgtest.URL(m.proxy.Addr(), database)
+	}
+	for _, at := range []*string{&m.http, &m.peer, &m.gossip} {
+		port, err := t.freePort()
+		if err != nil {
+			return nil, err
+		}
+		*at = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	t.members = append(t.members, m)
+	return m, nil
+}
+
+// Ports for nodes lie below those that the kernel gives to outgoing connections: one of these could take a port
+// while its node is being restarted.
+const (
+	lowestPort  = 12_000
+	highestPort = 32_000
+)
+
+// freePort returns a port that nobody uses, for TCP and UDP, and that it has not returned before.
+func (t *trial) freePort() (int, error) {
+	for range 1000 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) // not the seed's: another campaign may have the same
+		if t.ports[port] || !unused(port) {
+			continue
+		}
+		if t.ports == nil {
+			t.ports = map[int]bool{}
+		}
+		t.ports[port] = true
+		return port, nil
+	}
+	return 0, fmt.Errorf("no free port between %d and %d", lowestPort, highestPort)
+}
+
+func unused(port int) bool {
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = l.Close() }()
+	p, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return false
+	}
+	return p.Close() == nil
+}
+
+// pick returns one of the members that run, by the seed.
+func (t *trial) pick() *member {
+	live := t.live()
+	return live[t.rng.IntN(len(live))]
+}
+
+// live returns the members that have a process.
+func (t *trial) live() (live []*member) {
+	for _, m := range t.members {
+		if m.running() {
+			live = append(live, m)
+		}
+	}
+	return live
+}
+
+// others returns the live members without m.
+func (t *trial) others(m *member) (others []*member) {
+	for _, o := range t.live() {
+		if o != m {
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
+// exitLimit is longer than a node's drain, shutdown and last flush may take together.
+const exitLimit = 45 * time.Second

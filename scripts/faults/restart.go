@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/bench"
+)
+
+// restartAll stops all nodes in order and starts them again; then the same with kill -9.
+func restartAll(ctx context.Context, t *trial) error {
+	if err := t.stopAll(ctx); err != nil {
+		return err
+	}
+	if err := t.crashAll(ctx); err != nil {
+		return err
+	}
+	// What is there after the crash is a base like any other: a load on top of it is exact.
+	l, err := t.startWitnessed(ctx, t.members, t.members, nil)
+	if err != nil {
+		return err
+	}
+	pause(ctx, t.opt.duration/4)
+	res, a, err := t.settle(ctx, l)
+	if err != nil {
+		return err
+	}
+	t.flawless(res, a)
+	return nil
+}
+
+// stopAll loads, stops all nodes in order, and starts them again.
+func (t *trial) stopAll(ctx context.Context) error {
+	l, err := t.startWitnessed(ctx, t.members, t.members, nil)
+	if err != nil {
+		return err
+	}
+	pause(ctx, t.opt.duration/4)
+	res, a, err := t.settle(ctx, l)
+	if err != nil {
+		return err
+	}
+	t.flawless(res, a)
+	before, err := t.tableSum()
+	if err != nil {
+		return err
+	}
+	for _, m := range t.members {
+		m.process.signal(syscall.SIGTERM)
+	}
+	for _, m := range t.members {
+		t.expectExit(m)
+	}
+	after, err := t.tableSum()
+	if err != nil {
+		return err
+	}
+	t.rep.promise(before == after, "SIGTERM of all leaves the table as it is: sum %s, before %s", after, before)
+	if err := t.startAll(ctx); err != nil {
+		return err
+	}
+	return t.totalsAreThere(ctx, "the stop")
+}
+
+// startAll starts all nodes and waits until they are as before.
+func (t *trial) startAll(ctx context.Context) error {
+	began := time.Now()
+	for _, m := range t.members {
+		if err := t.launch(m); err != nil {
+			return err
+		}
+	}
+	if err := t.awaitBalance(ctx); err != nil {
+		return err
+	}
+	t.rep.note("all nodes are up again, %.2f s after their start", time.Since(began).Seconds())
+	return nil
+}
+
+// totalsAreThere promises that every node tells every counter as the table has it. There is no load.
+func (t *trial) totalsAreThere(ctx context.Context, after string) error {
+	table, err := t.table(loadPrefix)
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for _, m := range t.live() {
+		for key, c := range table {
+			ask, cancel := context.WithTimeout(ctx, probeLimit)
+			value, stale, err := t.total(ask, m, key)
+			cancel()
+			if err != nil || stale || value != c.value {
+				wrong++
+			}
+		}
+	}
+	t.rep.promise(wrong == 0 && len(table) == t.opt.keys, "after %s every node tells all %d totals as the table has them (%d differ)", after, len(table), wrong)
+	return nil
+}
+
+// crashAll kills all nodes at the same moment under load, and starts them again.
+func (t *trial) crashAll(ctx context.Context) error {
+	row := t.rep.row
+	// The reading of totals begins while the nodes are dead.
+	l, err := t.startLoad(ctx, t.members, func(o *bench.Options) { o.VerifyTimeout = t.opt.lease + verifyLimit })
+	if err != nil {
+		return err
+	}
+	pause(ctx, t.opt.duration/4+t.upTo(flushInterval))
+	for _, m := range t.members {
+		m.process.signal(syscall.SIGKILL)
+	}
+	l.stop() // what is under way has no answer any more
+	for _, m := range t.members {
+		m.process.kill()
+	}
+	t.rep.note("kill -9 of all nodes")
+	pause(ctx, lateFlush)
+	had, err := t.table(loadPrefix)
+	if err != nil {
+		return err
+	}
+	if err := t.startAll(ctx); err != nil {
+		return err
+	}
+	_, a, err := t.settle(ctx, l)
+	if err != nil {
+		return err
+	}
+	has, err := t.table(loadPrefix)
+	if err != nil {
+		return err
+	}
+	different := 0
+	for key, c := range had {
+		if has[key].value != c.value {
+			different++
+		}
+	}
+	if len(has) != len(had) {
+		return errors.New("counters came or went while nobody counted")
+	}
+	t.rep.promise(different == 0, "what Postgres had when the last node died is what there is (%d keys differ)", different)
+	t.rep.note("missing: %d, in %d keys: what all three nodes had in memory only", total(a.missing), len(a.missing))
+	failed := t.rep.row.failed - row.failed
+	t.rep.promise(failed <= int64(t.opt.connections), "failed are at most what was under way: %d, on %d connections", failed, t.opt.connections)
+	return t.totalsAreThere(ctx, "the crash")
+}
