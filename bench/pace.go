@@ -38,7 +38,8 @@ type schedule struct {
 	budget   *budget
 	interval time.Duration
 	first    time.Time
-	quota    int64 // negative: none
+	end      time.Time // nothing is due from here on; zero: no end
+	quota    int64     // negative: none
 	taken    int64
 }
 
@@ -53,6 +54,9 @@ func newSchedule(o Options, b *budget, worker int, begin time.Time) *schedule {
 	perRequest := float64(time.Second) / o.Rate
 	s.interval = max(time.Duration(perRequest*float64(workers)), 1)
 	s.first = begin.Add(time.Duration(perRequest * float64(worker)))
+	if o.Duration > 0 {
+		s.end = begin.Add(o.Duration)
+	}
 	if o.Requests > 0 {
 		s.quota = (o.Requests - int64(worker) + workers - 1) / workers
 	}
@@ -60,6 +64,11 @@ func newSchedule(o Options, b *budget, worker int, begin time.Time) *schedule {
 }
 
 func (s *schedule) open() bool { return s.interval > 0 }
+
+// over tells that the open loop has no request left for this worker.
+func (s *schedule) over() bool {
+	return s.taken == s.quota || !s.end.IsZero() && !s.due(s.taken).Before(s.end)
+}
 
 // due returns the intended start of request i of this worker, counted from 0.
 func (s *schedule) due(i int64) time.Time { return s.first.Add(time.Duration(i) * s.interval) }
@@ -73,7 +82,7 @@ func (s *schedule) next(ctx context.Context, flight []request, want int, wait bo
 		}
 		return flight
 	}
-	if s.taken == s.quota {
+	if s.over() {
 		return flight
 	}
 	now := time.Now()
@@ -85,7 +94,7 @@ func (s *schedule) next(ctx context.Context, flight []request, want int, wait bo
 	}
 	for range want {
 		start := s.due(s.taken)
-		if s.taken == s.quota || start.After(now) {
+		if s.over() || start.After(now) {
 			break
 		}
 		s.taken++

@@ -85,6 +85,18 @@ func TestSchedule_EndsAfterItsQuotaWithoutWaiting(t *testing.T) {
 	}
 }
 
+func TestSchedule_HasNothingDueFromItsEndOn(t *testing.T) {
+	o := DefaultOptions()
+	o.Connections, o.Rate, o.Duration = 1, 1000, 10*time.Millisecond
+	s := newSchedule(o, newBudget(0), 0, time.Now().Add(-time.Hour))
+	if got := s.next(t.Context(), nil, 100, true); len(got) != 10 || s.untaken(s.end) != 0 {
+		t.Errorf("took %d, untaken %d", len(got), s.untaken(s.end))
+	}
+	if got := s.next(t.Context(), nil, 100, true); len(got) != 0 {
+		t.Errorf("took %d more", len(got))
+	}
+}
+
 func TestSchedule_TellsWhatWasAskedForAndNotTaken(t *testing.T) {
 	o := DefaultOptions()
 	o.Connections, o.Rate = 1, 100

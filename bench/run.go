@@ -125,8 +125,8 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 		loading, cancel = context.WithDeadline(ctx, begin.Add(l.options.Duration))
 	}
 	defer cancel()
-	stopped := make(chan time.Time, 1)
-	defer context.AfterFunc(loading, func() { stopped <- time.Now() })()
+	cut := make(chan time.Time, 1)
+	defer context.AfterFunc(ctx, func() { cut <- time.Now() })()
 
 	c := newCollector(l, begin)
 	watching, stop := context.WithCancel(context.Background())
@@ -140,11 +140,14 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 	watcher.Wait()
 	c.collect()
 	r := l.result(c, begin, end)
-	r.Interrupted = ctx.Err() != nil
-	r.Unsent = l.unsent(end)
-	if loading.Err() != nil {
-		r.Unsent = l.unsent(<-stopped)
+	stopped := end
+	switch {
+	case ctx.Err() != nil:
+		r.Interrupted, stopped = true, <-cut
+	case loading.Err() != nil:
+		stopped = begin.Add(l.options.Duration)
 	}
+	r.Unsent = l.unsent(stopped)
 	return r, err
 }
 

@@ -56,3 +56,23 @@ func TestComplaints_KeepAFewDifferentOnes(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestCollector_CountsEachLatencyOnceHoweverOftenItLooks(t *testing.T) {
+	o := DefaultOptions()
+	o.Connections = 2
+	l := newLoad(o)
+	now := time.Now()
+	c := newCollector(l, now)
+	for i, w := range l.workers {
+		w.tally.record(0, []request{{status: 202, start: now, done: now.Add(time.Duration(i+1) * time.Second)}})
+	}
+	c.collect()
+	if c.window.TotalCount() != 2 || c.counts.answered != 2 {
+		t.Errorf("first look: %d latencies, %d answered", c.window.TotalCount(), c.counts.answered)
+	}
+	l.workers[0].tally.record(0, []request{{status: 202, start: now, done: now}, {status: 503, start: now, done: now}})
+	c.collect()
+	if c.window.TotalCount() != 2 || c.total.TotalCount() != 4 || c.counts.answered != 3 || c.counts.refused != 1 || c.byTarget[0] != 3 {
+		t.Errorf("second look: %d new, %d in all, %d answered", c.window.TotalCount(), c.total.TotalCount(), c.counts.answered)
+	}
+}

@@ -145,14 +145,41 @@ func TestVerify_FailsWhenNobodyIsLeftToSayAnything(t *testing.T) {
 }
 
 func TestVerify_RefusesToStartWithoutTotals(t *testing.T) {
-	n := newNode(t, newSums())
-	n.read = func(ctx *fasthttp.RequestCtx, _ string, _ int64) bool { ctx.SetBodyString(`{"data":{}}`); return true }
+	for want, answer := range map[string]func(*fasthttp.RequestCtx){
+		"no data.value": func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(`{"data":{}}`) },
+		"status 203": func(ctx *fasthttp.RequestCtx) {
+			ctx.SetStatusCode(203)
+			ctx.SetBodyString(`{"data":{"value":0}}`)
+		},
+	} {
+		n := newNode(t, newSums())
+		n.read = func(ctx *fasthttp.RequestCtx, _ string, _ int64) bool { answer(ctx); return true }
+		n.start()
+		o := testOptions(n)
+		o.VerifyTimeout = 50 * time.Millisecond
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		n.stop()
+	}
+}
+
+func TestReadTotals_GoesOnWhereAnAnswerClosedTheConnection(t *testing.T) {
+	s := newSums()
+	n := newNode(t, s)
+	n.read = func(ctx *fasthttp.RequestCtx, _ string, _ int64) bool { ctx.SetConnectionClose(); return false }
 	n.start()
 	defer n.stop()
 	o := testOptions(n)
-	o.VerifyTimeout = 50 * time.Millisecond
-	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "no data.value") {
-		t.Errorf("error %v", err)
+	s.add(o.key(49), 7)
+	into := make([]reading, o.Keys)
+	if err := newLoad(o).readTotals(t.Context(), 0, allKeys(o.Keys), into); err != nil {
+		t.Fatal(err)
+	}
+	for k, got := range into {
+		if !got.ok || (got.value == 7) != (k == 49) {
+			t.Errorf("key %d: %+v", k, got)
+		}
 	}
 }
 

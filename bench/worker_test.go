@@ -61,8 +61,8 @@ func TestWorker_SendsAgainWhatWasNotWrittenToTheLastByte(t *testing.T) {
 		if _, high := w.ledger.interval(0, 1); high != 1 {
 			t.Errorf("cut at %d: the first key's bound is %d", cut, high)
 		}
-		if w.conn != nil {
-			t.Errorf("cut at %d: still connected", cut)
+		if w.conn != nil || w.ready.targets[0].condition != suspect {
+			t.Errorf("cut at %d: still connected, or the target is still trusted", cut)
 		}
 	}
 }
@@ -121,5 +121,30 @@ func TestWorker_GoesElsewhereWhenATargetRefusesBetweenTwoProbes(t *testing.T) {
 	defer w.hangUp()
 	if w.conn.target != 1 || w.tally.counts.dialRetries != 1 || w.ready.targets[0].condition != down || w.ready.targets[0].workers != 0 {
 		t.Errorf("at target %d after %d retries, %+v", w.conn.target, w.tally.counts.dialRetries, w.ready.targets)
+	}
+}
+
+func TestWorker_ReconnectsBeforeItWritesWhenAnIdleConnectionWasClosed(t *testing.T) {
+	n := startNode(t, newSums())
+	w := newWorker(newLoad(testOptions(n)), 0)
+	w.ready.probed(0, time.Now(), nil)
+	if err := w.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.hangUp()
+	w.conn.wire.at = time.Now().Add(-time.Minute) // when it was last used
+	kept := w.conn
+	if err := w.connect(t.Context()); err != nil || w.conn != kept {
+		t.Fatalf("an open connection was not kept: %v", err)
+	}
+	n.stop()
+	n.start()
+	eventually(t, "the end of the connection is here", func() bool { return readable(kept.net) })
+	if err := w.connect(t.Context()); err != nil || w.conn == kept {
+		t.Fatalf("a closed connection was kept: %v", err)
+	}
+	w.flight = []request{{key: 1}}
+	if w.exchange(); w.tally.counts.answered != 1 || w.tally.counts.failed() != 0 {
+		t.Errorf("answered %d, failed %d", w.tally.counts.answered, w.tally.counts.failed())
 	}
 }

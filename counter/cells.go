@@ -125,7 +125,13 @@ func (c *cells) total(i uint32) (v int64, known, fits bool) {
 	if r == 0 {
 		return v, known, true
 	}
-	v, fits = sum(v, c.dirty[r-1].sent, c.dirty[r-1].pend)
+	d := &c.dirty[r-1]
+	part := d.sent + d.pend
+	all := v + part
+	if (d.sent^part)&(d.pend^part)|(v^all)&(part^all) >= 0 { // neither sum has wrapped around
+		return all, known, true
+	}
+	v, fits = sum(v, d.sent, d.pend)
 	return v, known, fits
 }
 

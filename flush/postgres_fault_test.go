@@ -65,6 +65,20 @@ func (b *broken) awaitBlocked(t *testing.T, n int) {
 	eventually(t, fmt.Sprint(n, " statements wait for a lock"), func() bool { return b.query(t, sql) == strconv.Itoa(n) })
 }
 
+// flushInBackground is apply for a goroutine that is not the test's.
+func flushInBackground(t *testing.T, s flush.Store, r *flush.Request) {
+	if res, err := s.Flush(t.Context(), r); err != nil || !res.Applied {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// soon is a context for what must not have to wait.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func isUnknown(err error) bool {
 	var nothing *flush.RetryError
 	var data *flush.DataError
@@ -168,6 +182,9 @@ func TestPostgres_ClaimsAfterTheOldOwnersStatementEnded_R5(t *testing.T) {
 	var claim sync.WaitGroup
 	claim.Go(func() { won, errClaim = b.direct.Claim(t.Context(), heir, []flush.Ownership{owned(0, zombie, 1)}) })
 	b.awaitBlocked(t, 2)
+	if _, err := b.direct.Renew(soon(t), heir, hour); err != nil {
+		t.Errorf("a claim that waits must not hold up its own renewals: %v", err)
+	}
 	release()
 	<-done
 	claim.Wait()
@@ -212,7 +229,7 @@ func TestPostgres_RenewsLeasesWhileFlushesHoldAllConnections(t *testing.T) {
 	release := b.lock(t, "held")
 	var flushing sync.WaitGroup
 	flushing.Go(func() { // it makes a ledger row too, for which it holds the origin's row
-		apply(t, narrow, request(id, batch(0, id, 1, 2, "held", 1), batch(1, id, 0, 1)))
+		flushInBackground(t, narrow, request(id, batch(0, id, 1, 2, "held", 1), batch(1, id, 0, 1)))
 	})
 	b.awaitBlocked(t, 1)
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -221,11 +238,42 @@ func TestPostgres_RenewsLeasesWhileFlushesHoldAllConnections(t *testing.T) {
 	if err := narrow.Ping(short); !errors.As(err, &nothing) {
 		t.Errorf("the only connection is in use, but got %v", err)
 	}
-	if _, err := narrow.Renew(t.Context(), id, hour); err != nil {
+	if _, err := narrow.Renew(soon(t), id, hour); err != nil {
 		t.Error(err)
 	}
 	release()
 	flushing.Wait()
+}
+
+// Two processes of one name register at once: the second waits until the first is there, or is not.
+func TestPostgres_RegistersOneOfTwoWhenBothAreUnderWay(t *testing.T) {
+	b := newBroken(t, server)
+	c, err := pgx.Connect(t.Context(), b.url)
+	must(t, err)
+	defer func() { _ = c.Close(context.Background()) }()
+	for _, commit := range []bool{false, true} {
+		tx, err := c.Begin(t.Context())
+		must(t, err)
+		const register = "select pinocchio_register_v1(gen_random_uuid(), 'one', '', '', '', 3600000000)"
+		if _, err := tx.Exec(t.Context(), register); err != nil {
+			t.Fatal(err)
+		}
+		id := newID()
+		var got error
+		var second sync.WaitGroup
+		second.Go(func() { got = b.direct.Register(t.Context(), flush.Node{ID: id, Name: "one"}, hour) })
+		b.awaitBlocked(t, 1)
+		if commit {
+			must(t, tx.Commit(t.Context()))
+		} else {
+			must(t, tx.Rollback(t.Context()))
+		}
+		second.Wait()
+		if taken := errors.Is(got, flush.ErrNameTaken); taken != commit || !taken && got != nil {
+			t.Errorf("the first one committed: %v; the second one got %v", commit, got)
+		}
+		must(t, b.direct.CloseNode(t.Context(), id, true))
+	}
 }
 
 // A process is closed while a flush is making its first ledger row: the row must not outlive it.
@@ -236,7 +284,7 @@ func TestPostgres_ClosesAProcessAfterTheFlushThatMakesItsLedgerRow(t *testing.T)
 	release := b.lock(t, "held")
 	var both sync.WaitGroup
 	both.Go(func() {
-		apply(t, b.direct, request(id, batch(0, id, 1, 2, "held", 1), batch(1, leaving, 0, 1)))
+		flushInBackground(t, b.direct, request(id, batch(0, id, 1, 2, "held", 1), batch(1, leaving, 0, 1)))
 	})
 	b.awaitBlocked(t, 1)
 	both.Go(func() {

@@ -35,7 +35,8 @@ type setAside struct {
 	reason    string
 }
 
-// arrange checks r and returns its deltas in key order.
+// arrange checks r and returns its deltas in key order. Errors: ErrRequest, or a *DataError for a key that no database
+// holds as text.
 func (r *Request) arrange() (arranged, error) {
 	if err := r.validate(); err != nil {
 		return arranged{}, err
@@ -51,6 +52,9 @@ func (r *Request) arrange() (arranged, error) {
 			if reason, ok := r.Quarantine[d.Key]; ok {
 				a.aside = append(a.aside, setAside{d.Key, d.Delta, b.Partition, reason})
 				continue
+			}
+			if err := checkText(d.Key); err != nil {
+				return arranged{}, err
 			}
 			a.rows = append(a.rows, row{d.Key, d.Delta, len(a.rows)})
 		}

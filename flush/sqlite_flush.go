@@ -125,9 +125,6 @@ func addDeltas(ctx context.Context, tx *sql.Tx, sorted *arranged) ([]KeyValue, e
 		if i%rowsPerCheck == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err := checkText(row.key); err != nil {
-			return nil, err
-		}
 		// Not with ctx: the driver would start a goroutine to watch it, for each row.
 		err := add.QueryRowContext(context.Background(), row.key, row.delta, now).Scan(&values[i])
 		if errors.Is(err, sql.ErrNoRows) { // a trigger's RAISE(IGNORE): the delta would be lost

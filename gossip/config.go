@@ -134,9 +134,14 @@ func (c Config) validDurations() []error {
 		name  string
 		value time.Duration
 	}{
-		{"rejoin interval", c.RejoinInterval}, {"probe interval", c.ProbeInterval}, {"probe timeout", c.ProbeTimeout},
-		{"gossip interval", c.GossipInterval}, {"push/pull interval", c.PushPullInterval},
-		{"stream timeout", c.StreamTimeout}, {"dead time", c.DeadTime}, {"leave timeout", c.LeaveTimeout},
+		{"rejoin interval", c.RejoinInterval},
+		{"probe interval", c.ProbeInterval},
+		{"probe timeout", c.ProbeTimeout},
+		{"gossip interval", c.GossipInterval},
+		{"push/pull interval", c.PushPullInterval},
+		{"stream timeout", c.StreamTimeout},
+		{"dead time", c.DeadTime},
+		{"leave timeout", c.LeaveTimeout},
 	} {
 		if d.value < time.Millisecond {
 			errs = append(errs, fmt.Errorf("gossip: %s must be at least 1ms, not %v", d.name, d.value))

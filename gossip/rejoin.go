@@ -174,7 +174,8 @@ func (r *rejoiner) report(t *tries) {
 		if members <= 1 {
 			level = slog.LevelWarn
 		}
-		r.log.Log(context.Background(), level, "seeds are not reached; trying again", "members", members, "error", errors.Join(t.errs...))
+		r.log.Log(context.Background(), level, "seeds are not reached; trying again",
+			"members", members, "error", errors.Join(t.errs...))
 	case !failing && r.failing:
 		r.log.Info("seeds are reached again", "members", members)
 	}

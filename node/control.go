@@ -57,12 +57,19 @@ func (n *Node) round(ctx context.Context) error {
 	view, err := n.cfg.Store.Renew(renew, n.id, n.cfg.LeaseTTL)
 	cancel()
 	if err != nil {
+		n.leaseSince = time.Time{}
 		n.storeFailed(ctx, err)
 		n.sweep()
 		return err
 	}
+	if n.leaseSince.IsZero() || !n.lease.trusted() {
+		n.leaseSince = time.Now()
+	}
 	n.lease.renewed(asked)
 	n.storeAnswered()
+	if lost := n.fenced.Swap(0); lost > 0 {
+		n.log.Warn("lost partitions before their flush; other nodes own them and get what this one holds", "count", lost)
+	}
 
 	w := n.look(view)
 	n.world.Store(w)
@@ -78,14 +85,16 @@ func (n *Node) round(ctx context.Context) error {
 	return nil
 }
 
-// untilNext is a third of the lease, or less when a dead owner's lease ends before or the store did not answer.
+// untilNext is a third of the lease, or less when the lease of an owner ends before, who is dead or late to renew it, or the store
+// did not answer.
 func (n *Node) untilNext(err error) time.Duration {
 	d := n.cfg.LeaseTTL / 3
 	if err != nil {
 		return d / 2
 	}
 	for id, m := range n.world.Load().members {
-		if id != n.id && m.owned > 0 && !m.alive {
+		late := m.LeaseLeft > 0 && m.LeaseLeft < d
+		if id != n.id && m.owned > 0 && (!m.alive || late) {
 			d = min(d, max(m.LeaseLeft+10*time.Millisecond, 50*time.Millisecond))
 		}
 	}

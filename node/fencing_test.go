@@ -67,6 +67,7 @@ func (c *cluster) usurped(victim *instance, by ...*instance) {
 
 // A node that cannot renew its lease says so in its answers, loses its partitions (R5), and keeps its outbox (R6).
 func TestNode_TellsItsDoubtAndLosesItsPartitionsButNoIncrementWhenItCannotRenew(t *testing.T) {
+	t.Parallel()
 	for name, methods := range map[string][]string{
 		"only the lease fails":    {"Renew"},
 		"it cannot reach a thing": nil,
@@ -75,8 +76,8 @@ func TestNode_TellsItsDoubtAndLosesItsPartitionsButNoIncrementWhenItCannotRenew(
 			c := newCluster(t, 3, shortLeases)
 			victim, others := c.nodes[0], c.nodes[1:]
 			key := victim.keyOf("own", 0)
-			l := c.newLoad(4, 40, always(c.nodes...))
-			l.advance(t, 200)
+			l := c.newLoad(2, 40, always(c.nodes...))
+			l.advance(t, 50)
 			victim.total(key) // in memory from here on
 			victim.faults.add(refuse(errDown, methods...))
 			victim.doubtful(key)
@@ -92,9 +93,9 @@ func TestNode_TellsItsDoubtAndLosesItsPartitionsButNoIncrementWhenItCannotRenew(
 				return nil
 			})
 			c.usurped(victim, others...)
-			l.advance(t, 200)
+			l.advance(t, 50)
 			victim.faults.heal()
-			l.advance(t, 200)
+			l.advance(t, 50)
 			l.stop()
 			if l.errors.Load() != 0 {
 				t.Errorf("%d errors; the first: %v", l.errors.Load(), l.fault)
@@ -107,6 +108,7 @@ func TestNode_TellsItsDoubtAndLosesItsPartitionsButNoIncrementWhenItCannotRenew(
 
 // R5: a flush of the former owner that arrives late writes nothing, and what was in it is counted by the next owner.
 func TestNode_FlushesNothingAfterItLostThePartition(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, shortLeases)
 	victim, other := c.nodes[0], c.nodes[1]
 	key := victim.keyOf("k", 0)
@@ -175,8 +177,9 @@ func (i *instance) flusherLooks() func() error {
 
 // While the store is down for everybody, increments go on; when it is back, nobody has taken anything from anybody.
 func TestCluster_CountsOnAndMovesNothingWhenTheStoreIsDownForLongerThanALease(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, shortLeases)
-	l := c.newLoad(4, 40, always(c.nodes...))
+	l := c.newLoad(2, 40, always(c.nodes...))
 	l.advance(t, 100)
 	before := c.owners()
 	for _, i := range c.nodes {
@@ -191,7 +194,7 @@ func TestCluster_CountsOnAndMovesNothingWhenTheStoreIsDownForLongerThanALease(t 
 			t.Errorf("%s: ready: %v, %+v", i.cfg.Name, i.Ready(), i.Cluster())
 		}
 	}
-	l.advance(t, 200)
+	l.advance(t, 50)
 	for _, i := range c.nodes {
 		i.faults.heal()
 	}
@@ -212,6 +215,7 @@ func TestCluster_CountsOnAndMovesNothingWhenTheStoreIsDownForLongerThanALease(t 
 
 // The nodes come back one after another: the first ones do not hand partitions over for a ring that lacks the last one.
 func TestCluster_HandsNothingOverForARingThatLacksWhoIsStillComingBack(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, shortLeases)
 	first, second, last := c.unstable()
 	before := c.owners()
@@ -279,6 +283,7 @@ func (c *cluster) owners() []flush.Ownership {
 
 // After a short outage nothing has happened but a delay.
 func TestCluster_AnswersDatabaseIncrementsWhenTheStoreIsBackInTime(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, nil)
 	answered := make(chan error, 2)
 	key := c.nodes[0].keyOf("k", 0)
@@ -309,6 +314,7 @@ func TestCluster_AnswersDatabaseIncrementsWhenTheStoreIsBackInTime(t *testing.T)
 
 // A node that is still seen alive gets one more lease's time before its partitions are taken; one that is not does not.
 func TestNode_ClaimsFromWhoIsGoneAtOnceAndFromWhoIsSeenAliveLater(t *testing.T) {
+	t.Parallel()
 	n, err := New((&cluster{t: t, store: openStore(t, sqliteURL(t)), log: &notebook{}}).config("n"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,10 +11,11 @@ import (
 )
 
 func TestCluster_CountsAtAnyNodeAndTellsTheSameAtAll(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	want := make(map[string]int64)
 	for at, i := range c.nodes {
-		for k := range 20 {
+		for k := range 8 {
 			key := fmt.Sprintf("k%d", k)
 			want[key] += int64(k - at)
 			// Durability memory: every later read, at any node, sees it.
@@ -33,6 +34,7 @@ func TestCluster_CountsAtAnyNodeAndTellsTheSameAtAll(t *testing.T) {
 
 // Many callers of one key at a node that does not own it: their increments travel together, their totals are their own.
 func TestCluster_TellsEachCallerItsOwnTotalWhenIncrementsTravelTogether(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	owner, other := c.nodes[0], c.nodes[1]
 	key := owner.keyOf("hot", 0)
@@ -67,9 +69,10 @@ func TestCluster_TellsEachCallerItsOwnTotalWhenIncrementsTravelTogether(t *testi
 }
 
 func TestCluster_CountsExactlyWhenManyCallersCountAtAllNodes(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	l := c.newLoad(16, 50, always(c.nodes...))
-	l.advance(t, 5000)
+	l.advance(t, 2000)
 	l.stop()
 	if l.errors.Load() != 0 || l.later.Load() != 0 {
 		t.Errorf("%d errors, %d counted later; the first error: %v", l.errors.Load(), l.later.Load(), l.fault)
@@ -78,6 +81,7 @@ func TestCluster_CountsExactlyWhenManyCallersCountAtAllNodes(t *testing.T) {
 }
 
 func TestCluster_TellsTheTotalOfACounterThatOnlyTheStoreKnowsAtEachNode(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	want := make(map[string]int64)
 	for k := range 30 {
@@ -108,6 +112,7 @@ func TestCluster_TellsTheTotalOfACounterThatOnlyTheStoreKnowsAtEachNode(t *testi
 }
 
 func TestCluster_RefusesWhatLeavesTheRangeAtTheOwner(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, nil)
 	key := c.nodes[0].keyOf("full", 0)
 	c.nodes[0].add(key, math.MaxInt64)
@@ -120,6 +125,7 @@ func TestCluster_RefusesWhatLeavesTheRangeAtTheOwner(t *testing.T) {
 }
 
 func TestCluster_AnswersAtDurabilityDatabaseWhenTheOwnerHasFlushed(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second })
 	key := c.nodes[0].keyOf("k", 0)
 	const callers, each = 8, 10
@@ -144,6 +150,7 @@ func TestCluster_AnswersAtDurabilityDatabaseWhenTheOwnerHasFlushed(t *testing.T)
 
 // R10: an owner with too many unflushed counters refuses others' operations until the store took some; they hold them.
 func TestCluster_CountsWhatABusyOwnerHadToRefuse(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, func(cfg *Config) { cfg.OwnerTimeout, cfg.MaxPending = 50*time.Millisecond, 10_000 })
 	owner, other := c.nodes[0], c.nodes[1]
 	blocked, release := block("Flush")

@@ -30,6 +30,7 @@ type link struct {
 	call  *caller
 	lanes [lanesPerLink]*lane
 	reads *readLane
+	gone  <-chan struct{} // closed when the peer is taken for gone
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 
@@ -49,7 +50,7 @@ type lane struct {
 
 func (n *Node) newLink(peer counter.Origin, addr string) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &link{peer: peer, node: n, call: newCaller(addr, n.auth), stop: cancel}
+	l := &link{peer: peer, node: n, call: newCaller(addr, n.auth), gone: ctx.Done(), stop: cancel}
 	for i := range l.lanes {
 		l.lanes[i] = &lane{
 			link: l, wake: make(chan struct{}, 1),

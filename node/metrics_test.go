@@ -141,7 +141,9 @@ func TestSlot_TellsTheAgeOfTheOldestPendingOperation(t *testing.T) {
 	now = now.Add(time.Second)
 	age("with a younger one", 4*time.Second)
 	sl.p.Done(1, nil, nil)
-	age("only the younger one", time.Second)
+	age("only the younger one, seen a moment ago", 0)
+	now = now.Add(5 * time.Second)
+	age("only the younger one", 5*time.Second)
 	for range 2 * maxMarks {
 		now = now.Add(time.Second)
 		sl.age(now, time.Second)

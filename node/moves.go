@@ -39,7 +39,8 @@ func (n *Node) claim(ctx context.Context, w *world) {
 }
 
 // claimable says whether the owner has lost its right. After an outage of the store all leases have run out, though
-// everybody is there: who is seen alive gets one more lease's time to renew.
+// everybody is there: who is seen alive gets one more lease's time to renew. But when this node has renewed its own lease
+// without a failure for longer than a lease, there was no outage, nor did this host sleep: it is the owner that cannot reach the store.
 func (n *Node) claimable(w *world, owner counter.Origin) bool {
 	m := w.members[owner]
 	if m == nil {
@@ -55,7 +56,8 @@ func (n *Node) claimable(w *world, owner counter.Origin) bool {
 		n.expiredSince[owner] = since
 	}
 	l := n.links.get(owner)
-	return !m.alive || (l != nil && l.refused.Load()) || time.Since(since) > n.cfg.LeaseTTL
+	steady := !n.leaseSince.IsZero() && time.Since(n.leaseSince) > n.cfg.LeaseTTL
+	return !m.alive || steady || (l != nil && l.refused.Load()) || time.Since(since) > n.cfg.LeaseTTL
 }
 
 // acquire makes this node the acting owner of partitions that are its own in the store. After anything but a graceful

@@ -47,10 +47,12 @@ type Node struct {
 	handed    *handed                // partitions handed to this node
 	afresh    *handed                // partitions to start again under a new epoch
 	wanted    chan struct{}          // a round is wanted; capacity 1
+	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
 
 	// Only the control loop uses these.
 	expiredSince map[counter.Origin]time.Time
+	leaseSince   time.Time // this node has held its lease since, without a gap or a failed renewal; zero: it has not
 	lastExpire   time.Time
 }
 

@@ -98,6 +98,8 @@ func (n *Node) readThere(owner counter.Origin, key string, deadline time.Time) (
 			n.refresh()
 		}
 		return Reading{}, errMoved
+	case <-l.gone: // whatever it was asked, the next owner may answer
+		return Reading{}, errMoved
 	case <-timer.C:
 		return Reading{}, ErrUnreachable
 	}

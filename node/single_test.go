@@ -10,6 +10,7 @@ import (
 )
 
 func TestNode_CountsAndTellsTotalsWhenAlone(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	n := c.nodes[0]
 	for _, delta := range []int64{3, -5, 0, 40} {
@@ -28,6 +29,7 @@ func TestNode_CountsAndTellsTotalsWhenAlone(t *testing.T) {
 }
 
 func TestNode_TellsWhatTheStoreHasBesideTheTotal(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second })
 	n := c.nodes[0]
 	n.add("k", 7)
@@ -49,6 +51,7 @@ func TestNode_TellsWhatTheStoreHasBesideTheTotal(t *testing.T) {
 }
 
 func TestNode_TellsTheTotalOfACounterThatOnlyTheStoreKnows(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	c.nodes[0].add("increment first", 5)
 	c.nodes[0].add("read first", 6)
@@ -65,6 +68,7 @@ func TestNode_TellsTheTotalOfACounterThatOnlyTheStoreKnows(t *testing.T) {
 }
 
 func TestNode_CountsWithoutATotalWhenTheStoreCannotBeRead(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	n := c.nodes[0]
 	n.faults.add(refuse(errCrashed, "Read"))
@@ -80,6 +84,7 @@ func TestNode_CountsWithoutATotalWhenTheStoreCannotBeRead(t *testing.T) {
 }
 
 func TestNode_RefusesWhatLeavesTheRange(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	n := c.nodes[0]
 	for key, end := range map[string]int64{"high": math.MaxInt64, "low": math.MinInt64} {
@@ -104,6 +109,7 @@ func TestNode_RefusesWhatLeavesTheRange(t *testing.T) {
 }
 
 func TestNode_RefusesADurabilityThatItDoesNotHave(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	for _, d := range []Durability{Disk, Replica, Database + 1} {
 		if _, err := c.nodes[0].Increment(Increment{Key: []byte("k"), Delta: 1, Durability: d}); !errors.Is(err, ErrDurabilityUnavailable) {
@@ -114,6 +120,7 @@ func TestNode_RefusesADurabilityThatItDoesNotHave(t *testing.T) {
 }
 
 func TestNode_RefusesEverythingBeforeItJoinedAndAfterItLeft(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	gone := c.nodes[0]
 	gone.leave()
@@ -138,6 +145,7 @@ func TestNode_RefusesEverythingBeforeItJoinedAndAfterItLeft(t *testing.T) {
 
 // R10: refused before acceptance, and what was accepted is counted.
 func TestNode_RefusesBeforeAcceptanceWhenTooMuchIsPending(t *testing.T) {
+	t.Parallel()
 	const most = 1000
 	c := newCluster(t, 1, func(cfg *Config) { cfg.MaxPending = most })
 	n := c.nodes[0]
@@ -168,6 +176,7 @@ func TestNode_RefusesBeforeAcceptanceWhenTooMuchIsPending(t *testing.T) {
 
 // R7: the evidence exists before the answer. Waiting increments do not wait for the interval, and share statements.
 func TestNode_AnswersAtDurabilityDatabaseWhenTheStoreHasIt(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, func(cfg *Config) {
 		cfg.FlushInterval, cfg.StoreTimeout = 10*time.Second, 5*time.Second
 		cfg.Durability = Database
@@ -195,6 +204,7 @@ func TestNode_AnswersAtDurabilityDatabaseWhenTheStoreHasIt(t *testing.T) {
 
 // Whoever asks for the store while the partition's batch is under way gets the next one, not the next interval.
 func TestNode_FlushesForAWaitingIncrementAsSoonAsThePreviousFlushEnded(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, func(cfg *Config) { cfg.FlushInterval, cfg.StoreTimeout = 10*time.Second, 5*time.Second })
 	n := c.nodes[0]
 	blocked, release := block("Flush")
@@ -230,6 +240,7 @@ func TestNode_FlushesForAWaitingIncrementAsSoonAsThePreviousFlushEnded(t *testin
 }
 
 func TestNode_CountsOnceWhatItsAnswerCouldNotWaitFor(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, func(cfg *Config) { cfg.StoreTimeout = 50 * time.Millisecond })
 	n := c.nodes[0]
 	blocked, release := block("Flush")

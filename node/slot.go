@@ -15,6 +15,7 @@ type slot struct {
 	p  *counter.Partition
 
 	queued   *link  // in whose queue it stands
+	flushing bool   // the flusher has a batch of it
 	urgent   bool   // somebody waits for the store, or for a hand-over, since the last freeze
 	diverged uint64 // epoch for which diverged has been reported
 	accepted uint64 // increments accepted here (each one, also where several travel as one operation)

@@ -21,9 +21,14 @@ func (s source) Freeze() []flush.Batch {
 		sl := &s.n.slots.all[i]
 		sl.mu.Lock()
 		oldest = max(oldest, sl.age(now, s.n.cfg.FlushInterval/2))
-		b, ok := sl.p.Freeze()
-		if ok {
-			sl.urgent = false
+		var b counter.Batch
+		ok := false
+		// A partition that was lost and came back may have a batch of its earlier epoch under way: the core knows nothing of
+		// it any more, the flusher does.
+		if !sl.flushing {
+			if b, ok = sl.p.Freeze(); ok {
+				sl.flushing, sl.urgent = true, false
+			}
 		}
 		sl.mu.Unlock()
 		if ok {
@@ -58,12 +63,12 @@ func (s source) Done(b flush.Batch, o flush.Outcome) {
 	case flush.Unresolved:
 		// The node is stopping and the store did not answer: the batch stays frozen, the outboxes keep all of it.
 	}
-	// Who came while the batch was under way was passed over by the flush that he asked for.
 	sl := &s.n.slots.all[b.Partition]
 	sl.mu.Lock()
+	sl.flushing = false
 	urgent := sl.urgent
 	sl.mu.Unlock()
-	if urgent {
+	if urgent { // who came while the batch was under way was passed over by the flush that he asked for
 		s.n.flusher.Kick()
 	}
 }
@@ -99,7 +104,8 @@ func (s source) committed(b flush.Batch, o flush.Outcome) {
 
 // notOwner gives up a partition that the store says belongs to somebody else (R5).
 func (n *Node) notOwner(b flush.Batch, now flush.Ownership) {
-	n.log.Warn("lost a partition before its flush", "partition", b.Partition, "epoch", b.Epoch, "owner", now.Owner, "owner_epoch", now.Epoch)
+	n.fenced.Add(1) // the next round logs how many: a node that was away loses all of its partitions in one flush
+	n.log.Debug("lost a partition before its flush", "partition", b.Partition, "epoch", b.Epoch, "owner", now.Owner, "owner_epoch", now.Epoch)
 	n.learn(wire.Route{Partition: b.Partition, Owner: now.Owner, Epoch: now.Epoch})
 	sl := &n.slots.all[b.Partition]
 	n.slots.change(sl, func(p *counter.Partition) {

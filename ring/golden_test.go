@@ -43,9 +43,15 @@ func TestNew_PlacesAsInTheGoldenFile(t *testing.T) {
 		s       Settings
 		members []string
 	}{
-		{Default(), nil}, {Default(), nodes("node", 1)}, {Default(), nodes("node", 2)}, {Default(), nodes("node", 3)},
-		{Default(), nodes("node", 4)}, {Default(), nodes("node", 7)}, {Default(), []string{"eu", "ünïcode", "a b"}},
-		{small, nodes("node", 3)}, {small, nodes("node", 5)},
+		{Default(), nil},
+		{Default(), nodes("node", 1)},
+		{Default(), nodes("node", 2)},
+		{Default(), nodes("node", 3)},
+		{Default(), nodes("node", 4)},
+		{Default(), nodes("node", 7)},
+		{Default(), []string{"eu", "ünïcode", "a b"}},
+		{small, nodes("node", 3)},
+		{small, nodes("node", 5)},
 	} {
 		table := build(t, c.s, c.members...)
 		fmt.Fprintf(&b, "%s\nmembers %q\nversion %s\nowners", c.s.Version(), table.Members(), table.Version())

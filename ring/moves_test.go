@@ -18,7 +18,7 @@ func TestTable_StaysWithinTheFiguresOfDefault(t *testing.T) {
 	t.Logf("%s; %d sets of names", s.Version(), sets)
 	t.Log("members  ideal  fewest  most  bound   a join moves  ideal  of it between others   a leave moves  ideal  between others")
 	for n := 1; n <= 20; n++ {
-		var fewest, most = math.MaxInt, 0
+		fewest, most := math.MaxInt, 0
 		var join, leave Movement
 		var bound int
 		for i := range sets {

@@ -105,8 +105,12 @@ func TestNew_FindsRoomForEveryPartitionWhereItIsTightest(t *testing.T) {
 		s Settings
 		n int
 	}{
-		{Settings{271, 1, 1}, 1}, {Settings{250, 1, 1}, 250}, {Settings{250, 1, 1}, 251}, {Settings{1, 1, 1}, MaxMembers},
-		{Settings{MaxPartitions, 1, 1}, MaxMembers - 1}, {Settings{271, MaxReplicationFactor, MaxLoad}, 3},
+		{Settings{271, 1, 1}, 1},
+		{Settings{250, 1, 1}, 250},
+		{Settings{250, 1, 1}, 251},
+		{Settings{1, 1, 1}, MaxMembers},
+		{Settings{MaxPartitions, 1, 1}, MaxMembers - 1},
+		{Settings{271, MaxReplicationFactor, MaxLoad}, 3},
 	} {
 		table := build(t, c.s, nodes("n", c.n)...)
 		if b := table.Balance(); b.Max > b.Bound || b.Max < 1 {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"os"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -34,8 +36,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	// In a container the garbage collector must know the limit. Without one there is none to set.
-	_, _ = memlimit.Set(memlimit.WithLogger(log))
+	tellMemoryLimit(log)
 	store, err := c.open(ctx, c.Store, "pinocchio "+name, log)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -48,6 +49,19 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return errors.Join(err, store.Close())
 	}
 	return errors.Join(m.run(ctx), store.Close())
+}
+
+// tellMemoryLimit tells the garbage collector a container's limit. Where there is none to be read, a node runs all the same: that is
+// no error, as the library's own log lines would have it.
+func tellMemoryLimit(log *slog.Logger) {
+	limit, err := memlimit.Set()
+	switch {
+	case errors.Is(err, memlimit.ErrCgroupsNotSupported):
+	case err != nil:
+		log.Warn("this container's memory limit cannot be read: set GOMEMLIMIT if there is one", "error", err)
+	case limit < math.MaxInt64:
+		log.Info("memory limit for the garbage collector", "bytes", limit)
+	}
 }
 
 func (c *serveCmd) name() (string, error) {

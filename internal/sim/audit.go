@@ -170,8 +170,9 @@ func (a *auditor) left(origin counter.Origin, s *counter.Section) {
 
 // same checks an operation's content (R1).
 func (a *auditor) same(n uint64, r *record, op *counter.Op) {
-	a.w.mustBe(a.w.keys[r.key] == op.Key && r.content() == op.Delta, "R1",
-		"operation %d is %s %+d, and was %s %+d", n, op.Key, op.Delta, a.w.keys[r.key], r.content())
+	if a.w.keys[r.key] != op.Key || r.content() != op.Delta {
+		a.w.broken("R1", "operation %d is %s %+d, and was %s %+d", n, op.Key, op.Delta, a.w.keys[r.key], r.content())
+	}
 }
 
 // heard notes what an answer told an origin of refused operations.
@@ -231,10 +232,10 @@ func (a *auditor) outboxes(n *node) {
 		if st == nil {
 			continue
 		}
-		have := p.Persisted()
-		a.w.mustBe(have <= st.persisted, "R6", "%s dropped operations up to %d, the store has %d", n.name, have, st.persisted)
-		a.w.mustBe(have+uint64(p.Pending()) == st.last(), "R6", "%s holds %d operations after %d, %d were accepted",
-			n.name, p.Pending(), have, st.last())
+		if have := p.Persisted(); have > st.persisted || have+uint64(p.Pending()) != st.last() {
+			a.w.broken("R6", "%s holds %d operations after %d; %d were accepted, and the store has %d",
+				n.name, p.Pending(), have, st.last(), st.persisted)
+		}
 	}
 }
 

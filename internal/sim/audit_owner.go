@@ -65,8 +65,6 @@ func (a *auditor) begin(p *part, epoch uint64, open *opening) *tenure {
 	return t
 }
 
-func (a *auditor) ended(*tenure) {}
-
 func (t *tenure) run(origin counter.Origin) *run {
 	r := t.runs[origin]
 	if r == nil {

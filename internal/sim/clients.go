@@ -158,6 +158,7 @@ func (c *caller) done() {
 	}
 	c.share.fate = fateCounted
 	w.audit.evidence(c)
+	// The lease that matters is the origin's own: while it lasts, every new owner awaits what this origin has sent.
 	if t.Level == counter.Persisted || c.n.trusted() {
 		w.audit.answered(c.p, c.number)
 	}

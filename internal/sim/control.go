@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"slices"
-
-	"github.com/pinocchio-nose/pinocchio/counter"
-)
+import "github.com/pinocchio-nose/pinocchio/counter"
 
 // control renews the lease, learns who owns what, and brings this node's partitions nearer to what it believes the ring wants.
 func (n *node) control() {
@@ -77,9 +73,9 @@ func (n *node) heed(v view) {
 			if s, there := v.find(id); !there || s.leaseLeft <= 0 {
 				n.w.mark(markSettledByLease)
 				p.StopAwaiting(id)
-				p.tenure.excuse(id)
 			}
 		}
+		p.excuseAbsent(v.processes)
 	}
 }
 
@@ -188,17 +184,23 @@ func (p *part) acquire(own ownership, a *adoption, origins, await []counter.Orig
 		w.mark(markSettleWait)
 	}
 	if settle {
-		for _, s := range a.processes {
-			if s.id != p.n.id && !slices.Contains(await, s.id) {
-				if other := w.byID[s.id]; other.alive {
-					w.mark(markUnawaited)
-				}
-				p.tenure.excuse(s.id)
-			}
-		}
+		p.excuseAbsent(a.processes)
 	}
 	for _, other := range w.slots {
 		p.n.tell(other, own, false)
+	}
+}
+
+// excuseAbsent notes whose operations a new owner need not await: those of processes without a lease.
+func (p *part) excuseAbsent(processes []seen) {
+	for _, s := range processes {
+		if s.id == p.n.id || s.leaseLeft > 0 {
+			continue
+		}
+		if p.n.w.byID[s.id].alive {
+			p.n.w.mark(markUnawaited)
+		}
+		p.tenure.excuse(s.id)
 	}
 }
 

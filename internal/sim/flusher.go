@@ -14,9 +14,13 @@ type pendingBatch struct {
 	unknown bool     // a try had an unknown outcome
 }
 
-// flush freezes what has changed, and sends it in one statement, or in two that run side by side.
+// maxFlights is how many statements may be under way at a time.
+const maxFlights = 3
+
+// flush freezes what has changed, and sends it in one statement, or in two that run side by side. A batch of an earlier
+// ownership may still be under way then.
 func (n *node) flush() {
-	if n.flights > 0 {
+	if n.flights >= maxFlights-1 {
 		return
 	}
 	handing := slices.ContainsFunc(n.parts, func(p *part) bool { return p.Phase() == counter.Releasing })
@@ -50,46 +54,54 @@ func (n *node) flush() {
 // try sends batches until the store has said how each ended.
 func (n *node) try(batches []*pendingBatch) {
 	w := n.w
-	again := func(d ticks, some []*pendingBatch) { n.after(d, func() { n.try(some) }) }
-	sent := copyBatches(batches)
-	st := statement{node: n.id, batches: sent}
+	st := statement{node: n.id, batches: copyBatches(batches)}
 	ask(n, func() result {
 		before := slices.Clone(w.store.owners)
 		r := w.store.flush(st)
 		if w.tracing() {
-			w.logf("store: flush of %s: %+v of %s", n.name, r, describe(sent))
+			w.logf("store: flush of %s: %+v of %s", n.name, r, describe(st.batches))
 		}
 		if r.applied {
 			w.audit.flushed(n, st.batches, before)
 		}
 		return r
-	}, func(r result, o outcome) {
-		switch {
-		case o == unknown:
-			for _, b := range batches {
-				b.unknown = true
-			}
-			again(w.between(1, 30), batches)
-		case o == nothing:
-			again(w.between(5, 40), batches)
-		case r.refused != nil:
-			for _, b := range batches {
-				for _, d := range b.Deltas {
-					if slices.Contains(r.refused, d.Key) {
-						b.aside = append(b.aside, d.Key)
-					}
-				}
-			}
-			again(1, batches)
-		case r.applied:
-			n.flights--
-			for i, b := range batches {
-				n.committed(b, r.values[i])
-			}
-		default:
-			n.sortOut(batches, &r, again)
+	}, func(r result, o outcome) { n.tried(batches, &r, o) })
+}
+
+// tried handles the end of one try. What is not resolved is sent again, unchanged.
+func (n *node) tried(batches []*pendingBatch, r *result, o outcome) {
+	switch {
+	case o == unknown:
+		for _, b := range batches {
+			b.unknown = true
 		}
-	})
+		n.again(n.w.between(1, 30), batches)
+	case o == nothing:
+		n.again(n.w.between(5, 40), batches)
+	case r.refused != nil:
+		for _, b := range batches {
+			b.setAside(r.refused)
+		}
+		n.again(1, batches)
+	case r.applied:
+		n.flights--
+		for i, b := range batches {
+			n.committed(b, r.values[i])
+		}
+	default:
+		n.sortOut(batches, r)
+	}
+}
+
+func (n *node) again(d ticks, batches []*pendingBatch) { n.after(d, func() { n.try(batches) }) }
+
+// setAside has the deltas of refused keys go to quarantine.
+func (b *pendingBatch) setAside(refused []string) {
+	for _, d := range b.Deltas {
+		if slices.Contains(refused, d.Key) {
+			b.aside = append(b.aside, d.Key)
+		}
+	}
 }
 
 func describe(batches []*pendingBatch) (text string) {
@@ -111,7 +123,7 @@ func copyBatches(batches []*pendingBatch) []*pendingBatch {
 }
 
 // sortOut resolves the batches that did not match, and sends the others without them.
-func (n *node) sortOut(batches []*pendingBatch, r *result, again func(ticks, []*pendingBatch)) {
+func (n *node) sortOut(batches []*pendingBatch, r *result) {
 	var innocent []*pendingBatch
 	for _, b := range batches {
 		owner, moved := r.owners[b.Partition]
@@ -126,14 +138,14 @@ func (n *node) sortOut(batches []*pendingBatch, r *result, again func(ticks, []*
 		case exact && b.NewOwner == (counter.Origin{}):
 			n.committed(b, nil)
 		default:
-			n.w.mustBe(false, "R3", "%s: batch %+v stands neither before nor after: %v", n.name, b.Batch, r.ledger[b.Partition])
+			n.w.broken("R3", "%s: batch %+v stands neither before nor after: %v", n.name, b.Batch, r.ledger[b.Partition])
 		}
 	}
 	if len(innocent) == 0 {
 		n.flights--
 		return
 	}
-	again(0, innocent)
+	n.again(0, innocent)
 }
 
 // stands says whether all ledger rows are at the ends of the batch's moves, or there or beyond.
@@ -209,7 +221,7 @@ func (n *node) notOwner(b *pendingBatch, now ownership) {
 	n.w.mark(markNotOwner)
 	p.learn(now)
 	if owner, epoch := p.Owner(); owner == n.id && epoch == b.Epoch {
-		n.w.mustBe(false, "R5", "%s: the store refuses its owner at epoch %d and names no later one: %v", n.name, b.Epoch, now)
+		n.w.broken("R5", "%s: the store refuses its owner at epoch %d and names no later one: %v", n.name, b.Epoch, now)
 	}
 	n.wanted = true
 }

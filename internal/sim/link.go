@@ -61,11 +61,9 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 	case counter.Later:
 		p.retryAt = w.now + w.between(1, 10)
 	case counter.Lookup:
-		w.mark(markLookup)
-		p.retryAt = w.now + w.between(1, 10)
-		p.n.wanted = true
+		w.broken("R5", "%s: two processes disagree about the owner of partition %d at epoch %d", p.n.name, p.id, epoch)
 	case counter.Diverge:
-		w.mustBe(false, "R4", "%s: the owner of partition %d has less than the store once had", p.n.name, p.id)
+		w.broken("R4", "%s: the owner of partition %d has less than the store once had", p.n.name, p.id)
 	}
 }
 
@@ -96,7 +94,7 @@ func (p *part) handle(from *node, s counter.Section) counter.Answer {
 		w.mark(markUnknown)
 	case counter.Gap:
 		// An origin's acknowledgements come from the owner of its epoch alone, and it has one section under way.
-		w.mustBe(false, "R2", "gap: %s sends %d to %s, which has %d", from.name, s.First, n.name, a.Applied)
+		w.broken("R2", "gap: %s sends %d to %s, which has %d", from.name, s.First, n.name, a.Applied)
 	}
 	return a
 }

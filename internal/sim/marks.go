@@ -23,7 +23,6 @@ const (
 	markRewind
 	markOvertaken
 	markMoved
-	markLookup
 	markBusy
 	markUnknown
 	markLoading
@@ -78,7 +77,6 @@ var markNames = [marks]string{
 	markRewind:            "acknowledged operations sent again to a new owner",
 	markOvertaken:         "progress overtook the answer",
 	markMoved:             "section refused as moved",
-	markLookup:            "owner looked up in the store",
 	markBusy:              "section refused as busy",
 	markUnknown:           "section of an origin that the owner had not heard of",
 	markLoading:           "section waited for totals to be read",

@@ -144,7 +144,7 @@ func (n *node) end() {
 	n.alive, n.parked = false, nil
 	n.w.slots[n.slot] = nil
 	for _, p := range n.parts {
-		p.endTenure()
+		p.tenure = nil
 	}
 }
 
@@ -188,23 +188,15 @@ func (n *node) successors() bool {
 	return slices.ContainsFunc(n.view.processes, func(s seen) bool { return s.id != n.id && s.leaseLeft > 0 && !s.draining })
 }
 
-// endTenure notes that this node is not the acting owner any more.
-func (p *part) endTenure() {
-	if p.tenure != nil {
-		p.n.w.audit.ended(p.tenure)
+// watch runs what may end the ownership, and keeps the auditor's books in step.
+func (p *part) watch(do func()) {
+	do()
+	if p.Phase() == counter.Following {
 		p.tenure = nil
 	}
 }
 
-// watch runs what may end or change the ownership, and keeps the auditor's books in step.
-func (p *part) watch(do func()) {
-	do()
-	if p.Phase() == counter.Following {
-		p.endTenure()
-	}
-}
-
-// origins returns ids in a fixed order, whatever the order in which the core iterated.
+// sorted returns ids in a fixed order, whatever the order in which the core iterated.
 func sorted(ids []counter.Origin) []counter.Origin {
 	slices.SortFunc(ids, compareOrigins)
 	return ids

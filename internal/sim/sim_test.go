@@ -2,59 +2,103 @@ package sim
 
 import (
 	"flag"
+	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "replay this seed alone, with a trace under -v")
-	seedsFlag = flag.Uint64("seeds", 10_000, "how many seeds to play")
-	firstFlag = flag.Uint64("first", 1, "the first seed")
+	oneSeed   = flag.Uint64("seed", 0, "replay this seed alone; with -v, tell what happens")
+	seedCount = flag.Uint64("seeds", defaultSeeds, "how many seeds to play")
+	firstSeed = flag.Uint64("first", 1, "the first of them")
+)
+
+const (
+	marksFrom   = 10_000 // so many seeds must have taken every path at least once
+	maxFailures = 5      // seeds to report before giving up
 )
 
 func TestSimulation_KeepsTheRulesInEverySeed(t *testing.T) {
-	if *seedFlag != 0 {
-		replay(t, *seedFlag)
+	if *oneSeed != 0 {
+		replay(t, *oneSeed)
 		return
 	}
-	var next, failed atomic.Uint64
-	next.Store(*firstFlag)
-	end := *firstFlag + *seedsFlag
-	var mu sync.Mutex
-	var all Marks
-	events := 0
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			var mine Marks
-			count := 0
-			for seed := next.Add(1) - 1; seed < end && failed.Load() < 5; seed = next.Add(1) - 1 {
-				r := Run(seed, nil)
-				mine.Add(&r.Marks)
-				count += r.Events
-				if r.Err != nil {
-					failed.Add(1)
-					t.Errorf("%v\nreplay: go test ./internal/sim -run TestSimulation -seed %d -v", r.Err, seed)
-				}
-			}
-			mu.Lock()
-			all.Add(&mine)
-			events += count
-			mu.Unlock()
-		})
-	}
-	workers.Wait()
-	t.Logf("%d events", events)
-	for i, n := range all {
+	began := time.Now()
+	c := campaign{next: *firstSeed, end: *firstSeed + *seedCount}
+	c.run(t)
+	took := time.Since(began)
+	t.Logf("%d seeds, %d events, %.0f seeds/s", *seedCount, c.events, float64(*seedCount)/took.Seconds())
+	for i, n := range c.marks {
 		t.Logf("%9d  %s", n, mark(i))
+	}
+	if missing := c.marks.Missing(); *seedCount >= marksFrom && len(missing) > 0 && !t.Failed() {
+		t.Errorf("paths that no history took, so nothing was checked there:\n%s", strings.Join(missing, "\n"))
 	}
 }
 
+// campaign plays seeds on all processors. Each history is played by one goroutine from its seed alone.
+type campaign struct {
+	mu     sync.Mutex
+	next   uint64
+	end    uint64
+	marks  Marks
+	events int
+	failed atomic.Int32
+}
+
+func (c *campaign) run(t *testing.T) {
+	var players sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		players.Go(func() {
+			for seed, more := c.take(); more; seed, more = c.take() {
+				r := Run(seed, nil)
+				if r.Err != nil {
+					c.failed.Add(1)
+					t.Errorf("%v\nreplay: go test ./internal/sim -run TestSimulation -seed %d -v", r.Err, seed)
+				}
+				c.add(&r)
+			}
+		})
+	}
+	players.Wait()
+}
+
+func (c *campaign) take() (seed uint64, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seed = c.next
+	c.next++
+	return seed, seed < c.end && c.failed.Load() < maxFailures
+}
+
+func (c *campaign) add(r *Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.marks.Add(&r.Marks)
+	c.events += r.Events
+}
+
 func replay(t *testing.T, seed uint64) {
-	if r := Run(seed, os.Stderr); r.Err != nil {
+	trace := io.Discard
+	if testing.Verbose() {
+		trace = os.Stderr
+	}
+	if r := Run(seed, trace); r.Err != nil {
 		t.Fatal(r.Err)
+	}
+}
+
+func TestRun_IsTheSameEveryTime(t *testing.T) {
+	for seed := uint64(1); seed <= 20; seed++ {
+		var first, second strings.Builder
+		a, b := Run(seed, &first), Run(seed, &second)
+		if a.Marks != b.Marks || a.Events != b.Events || first.String() != second.String() {
+			t.Fatalf("seed %d gave two histories", seed)
+		}
 	}
 }

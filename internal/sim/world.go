@@ -127,10 +127,14 @@ func (w *world) logf(format string, args ...any) {
 // tracing guards the traces of hot paths.
 func (w *world) tracing() bool { return w.trace != nil }
 
-// mustBe ends the history when a rule does not hold.
+// broken ends the history: a rule does not hold.
+func (w *world) broken(rule, format string, args ...any) {
+	panic(rule + ": " + fmt.Sprintf(format, args...))
+}
+
 func (w *world) mustBe(ok bool, rule, format string, args ...any) {
 	if !ok {
-		panic(rule + ": " + fmt.Sprintf(format, args...))
+		w.broken(rule, format, args...)
 	}
 }
 

@@ -52,28 +52,33 @@ func (t *trial) atRest(ctx context.Context) error {
 
 // readLogs promises that no node logged an error or panicked, and tells how much they logged.
 func (t *trial) readLogs() {
-	var lines, bytes int
-	warnings := map[string]int{}
+	var lines, size int
+	warnings, errors, first := map[string]int{}, map[string]int{}, map[string]string{}
 	for _, m := range t.members {
 		text, err := os.ReadFile(m.log)
 		if err != nil {
 			t.rep.breaks("log of %s: %v", m.name, err)
 			continue
 		}
-		bytes += len(text)
+		size += len(text)
 		for line := range strings.Lines(string(text)) {
 			lines++
-			switch severity(line) {
+			switch what := message(line); severity(line) {
 			case severityBroken:
-				t.rep.breaks("log of %s: %.400s", m.name, strings.TrimSpace(line))
+				if errors[what]++; errors[what] == 1 {
+					first[what] = m.name + ": " + strings.TrimSpace(line)
+				}
 			case severityWarning:
-				warnings[message(line)]++
+				warnings[what]++
 			}
 		}
 	}
-	t.rep.note("logs: %d lines, %d bytes, %d kinds of warnings", lines, bytes, len(warnings))
-	for _, text := range slices.Sorted(maps.Keys(warnings)) {
-		t.rep.note("      %4d times: %s", warnings[text], text)
+	for _, what := range slices.Sorted(maps.Keys(errors)) {
+		t.rep.breaks("%d log lines like this: %.400s", errors[what], first[what])
+	}
+	t.rep.note("logs: %d lines, %d bytes, %d kinds of warnings", lines, size, len(warnings))
+	for _, what := range slices.Sorted(maps.Keys(warnings)) {
+		t.rep.note("      %4d times: %s", warnings[what], what)
 	}
 }
 
@@ -96,9 +101,12 @@ func severity(line string) int {
 	return severityFine
 }
 
-// message is the msg of a log line.
+// message is the msg of a log line, or the line itself.
 func message(line string) string {
-	_, rest, _ := strings.Cut(line, "msg=")
+	_, rest, ok := strings.Cut(line, "msg=")
+	if !ok {
+		return strings.TrimSpace(line)
+	}
 	if strings.HasPrefix(rest, `"`) {
 		text, _, _ := strings.Cut(rest[1:], `"`)
 		return text

@@ -32,7 +32,7 @@ func scenarios() []scenario {
 		{"kill-database", "the same with durability database: nothing missing", plan{}, killNodeDatabase},
 		{"pgkill", "Postgres killed with -9 and restarted, several times, once for longer than a lease: exact sums", plan{}, killPostgres},
 		{"pgcut", "connections to Postgres cut in the middle of flushes, just before the reply to a commit among others: exact sums", plan{proxies: true}, cutPostgres},
-		{"pgstall", "a node's connections to Postgres hang for longer than its lease: exact sums", plan{proxies: true}, stallPostgres},
+		{"pgstall", "a node's connections to Postgres hang for longer than its lease: counting again within lease + 1 s, exact sums", plan{proxies: true}, stallPostgres},
 		{"pause", "a node stopped (SIGSTOP) for longer than its lease, then continued: counting again within lease + 1 s, exact sums", plan{}, pauseNode},
 		{"split", "one of three nodes cut off from the others, not from Postgres: exact sums after the heal", plan{spaces: true}, splitNodes},
 		{"restart", "all nodes stopped and started: exact sums. All killed at once: nothing doubled, nothing lost that Postgres had", plan{}, restartAll},

@@ -48,9 +48,7 @@ func kill(ctx context.Context, t *trial, durability string) error {
 	if err != nil {
 		return err
 	}
-	t.rep.row.recovery, t.rep.row.hasRecovery = counting, true
-	t.rep.promise(counting <= t.opt.lease+recoverWithin, "the others count all of its partitions again %.2f s after the kill (lease %v + %v); every total is told after %.2f s",
-		counting.Seconds(), t.opt.lease, recoverWithin, totals.Seconds())
+	t.inTime(counting, totals)
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)
 	if err != nil {
@@ -63,9 +61,19 @@ func kill(ctx context.Context, t *trial, durability string) error {
 	}
 	t.rep.promise(res.Failed <= int64(t.opt.connections), "failed are at most what was under way at the dead node: %d, on %d connections", res.Failed, t.opt.connections)
 	samples.end()
+	if flushed.IsZero() {
+		flushed = l.began // nothing yet
+	}
 	t.rep.note("%s died %.2f s after its last flush began", victim.name, died.Sub(flushed).Seconds())
 	t.loss(a, owned, samples.mostLost(res, flushed))
 	return nil
+}
+
+// inTime promises that the others counted a lost node's partitions again within the lease and a second.
+func (t *trial) inTime(counting, totals time.Duration) {
+	t.recovery(counting)
+	t.rep.promise(counting <= t.opt.lease+recoverWithin, "the others count all of its partitions again %.2f s after it was lost (lease %v + %v); every total is told after %.2f s",
+		counting.Seconds(), t.opt.lease, recoverWithin, totals.Seconds())
 }
 
 // loss promises that what is missing is what the dead node alone had: increments that it took for its own partitions since its

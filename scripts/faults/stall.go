@@ -17,19 +17,15 @@ type absence struct {
 	begin, end func(*member)
 	// trusted is how long the node goes on counting as if nothing had happened; probes begin after that.
 	trusted time.Duration
-	// within is when the others are promised to count its partitions again; 0: nothing is promised. A node that is seen alive gets
-	// one more lease's time, for all leases run out together when it is Postgres that was away.
-	within time.Duration
 }
 
 // pauseNode stops a node's clock for longer than its lease. When it goes on it believes for a moment that nothing has
 // happened. Clients of the paused node are patient: each of their requests is answered in the end.
 func pauseNode(ctx context.Context, t *trial) error {
 	return t.absent(ctx, absence{
-		what:   "SIGSTOP",
-		begin:  func(m *member) { m.process.signal(syscall.SIGSTOP) },
-		end:    func(m *member) { m.process.signal(syscall.SIGCONT) },
-		within: t.opt.lease + recoverWithin,
+		what:  "SIGSTOP",
+		begin: func(m *member) { m.process.signal(syscall.SIGSTOP) },
+		end:   func(m *member) { m.process.signal(syscall.SIGCONT) },
 	})
 }
 
@@ -64,11 +60,7 @@ func (t *trial) absent(ctx context.Context, away absence) error {
 	if err != nil {
 		return err
 	}
-	t.recovery(counting)
-	t.rep.note("the others count all of its partitions again after %.2f s; every total is told after %.2f s", counting.Seconds(), totals.Seconds())
-	if away.within > 0 {
-		t.rep.promise(counting <= away.within, "that is within lease + 1 s, %v", away.within)
-	}
+	t.inTime(counting, totals)
 	pause(ctx, t.beyondLease()-time.Since(began))
 	left, err := t.ownedBy(victim)
 	if err != nil {
