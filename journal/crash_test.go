@@ -177,41 +177,53 @@ func replayed(t *testing.T, old *journal.Old, d *disktest.Disk) {
 	}
 }
 
-// TestRemove_LeavesALogThatCanBeReadWhereverItIsCutOff cuts the power at every call of Old.Remove.
+// TestRemove_LeavesALogThatCanBeReadWhereverItIsCutOff kills a process at every call, and cuts the power at every call of the
+// next one's Old.Remove.
 func TestRemove_LeavesALogThatCanBeReadWhereverItIsCutOff(t *testing.T) {
-	prepare := func() (*disktest.Disk, history, *journal.Old) {
-		d := disktest.New()
-		d.CrashAt(40)
-		h, _ := live(d, 2)
-		h.persisted = h.acked
-		olds, err := journal.Recover(restarted(onDisk(d.Kill())))
-		if err != nil || len(olds) != 1 {
-			t.Fatalf("got %v, %v", olds, err)
-		}
-		return d, h, olds[0]
-	}
-	probe, _, old := prepare()
-	before := len(probe.Calls())
-	if err := old.Remove(); err != nil {
+	probe := disktest.New()
+	if _, err := live(probe, 2); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(probe.Calls()) - before; n < 7 {
-		t.Fatalf("removing took only %d calls", n)
-	}
-	for n := before + 1; n <= len(probe.Calls()); n++ {
-		d, h, old := prepare()
-		d.CrashAt(n)
-		if err := old.Remove(); !errors.Is(err, disktest.ErrCrashed) {
-			t.Fatalf("call %d: %v", n, err)
-		}
-		for seed := range uint64(20) {
-			left, err := restart(t, d.PowerCut(seed))
-			if err != nil {
-				t.Fatalf("call %d, seed %d: %v", n, seed, err)
-			}
-			h.keeps(t, left)
+	cuts := 0
+	for kill := 1; kill <= len(probe.Calls()); kill++ {
+		for n := 1; removedUntil(t, kill, n); n++ {
+			cuts++
 		}
 	}
+	t.Logf("%d cuts", cuts)
+	if cuts < 500 {
+		t.Error("too few to show anything")
+	}
+}
+
+// removedUntil kills the writer at one call and cuts the power at the nth call of the removal. False: there are fewer.
+func removedUntil(t *testing.T, kill, n int) bool {
+	t.Helper()
+	d := disktest.New()
+	d.CrashAt(kill)
+	h, _ := live(d, 2)
+	h.persisted = h.acked
+	olds, err := journal.Recover(restarted(onDisk(d.Kill())))
+	if err != nil {
+		t.Fatalf("killed at %d: %v", kill, err)
+	}
+	if len(olds) == 0 {
+		return false
+	}
+	d.CrashAt(len(d.Calls()) + n)
+	if err := olds[0].Remove(); err == nil {
+		return false
+	} else if !errors.Is(err, disktest.ErrCrashed) {
+		t.Fatal(err)
+	}
+	for seed := range uint64(10) {
+		left, err := restart(t, d.PowerCut(seed))
+		if err != nil {
+			t.Fatalf("killed at %d, cut off at call %d of removing, seed %d: %v", kill, n, seed, err)
+		}
+		h.keeps(t, left)
+	}
+	return true
 }
 
 // TestLog_KeepsWhatItAcknowledgedWhicheverCallFails lets every call fail once, and takes the power or the process after.

@@ -18,14 +18,14 @@
 //
 //	header   8 magic "pinojrnl" | 4 format | 8 cluster | 16 origin | 8 segment | 8 end of the segment before
 //	         8 created, unix ms | 8 random | 4 CRC-32C of these
-//	record   4 mark | 4 length of type and payload | 4 CRC-32C of length, type and payload | 1 type | payload
+//	record   4 mark | 4 length of type and payload | 4 CRC-32C of the rest | 1 type | payload
 //	payload  (type 1)  8 written, unix ms | batches
 //	batch    partition | first number | count | operations; count 0: the store has everything before that number
 //	op       1 flags | delta | length, key | length, idempotency key
 //
-// The mark is the checksum of the segment's header, random bytes included, and the checksum of a record starts from the mark
-// and the record's offset: a stale block of another file, or of another place in this one, does not pass. Since a client
-// cannot know the mark, no key can be made to look like a record.
+// The mark is the checksum of the segment's header, random bytes included, and the checksum of a record starts from the
+// record's offset: a stale block of another file, or of another place in this one, does not pass. Since a client cannot know
+// the mark, no key can be made to look like a record.
 //
 // # Torn or damaged?
 //
@@ -38,11 +38,13 @@
 // # Guarantees
 //
 //   - What Sync answered nil for, Recover returns until Trim was told that the store has it, whatever single point the
-//     process or the host stopped at, as long as the disk keeps what it confirmed.
+//     process or the host stopped at. It is assumed that the disk keeps what it confirmed, and that a sector which was being
+//     written when the power went holds either its old or its new content, as databases with a log assume.
 //   - A failed write or fsync fails the log for ever. After a failed fsync the kernel may have dropped the pages and call the
 //     next fsync a success (PostgreSQL learned it in 2018), so it is never repeated: the process answers no more `disk`.
 //   - Streams come back with numbers without gaps, one content per number (R1), or not at all.
-//   - Memory while recovering: the operations themselves, plus one record. A mangled length allocates nothing.
+//   - Memory while recovering: the operations themselves (48 bytes each, their strings, and slack while a slice grows) and one
+//     record. A mangled length allocates nothing.
 //
 // # What it must not know
 //

@@ -76,13 +76,13 @@ func frame(b []byte, mark uint32, offset int64, now time.Time) {
 	binary.BigEndian.PutUint32(b, mark)
 	binary.BigEndian.PutUint32(b[4:], uint32(len(b)-frameBytes))
 	binary.BigEndian.PutUint64(b[frameBytes+1:], uint64(now.UnixMilli()))
-	binary.BigEndian.PutUint32(b[8:], checksum(b, mark, offset))
+	binary.BigEndian.PutUint32(b[8:], checksum(b, offset))
 }
 
-// checksum covers the record's length and body, and where it stands: the mark is the segment's, the offset the record's.
-// Different starting values never meet again over the same bytes, so a record in a wrong place never passes.
-func checksum(b []byte, mark uint32, offset int64) uint32 {
-	c := crc32.Update(mark^uint32(offset), castagnoli, b[4:8])
+// checksum covers the record's mark, length and body, and starts from where the record stands. Different starting values never
+// meet again over the same bytes, so a record in a wrong place never passes.
+func checksum(b []byte, offset int64) uint32 {
+	c := crc32.Update(uint32(offset), castagnoli, b[:8])
 	return crc32.Update(c, castagnoli, b[frameBytes:])
 }
 
@@ -102,8 +102,8 @@ func bodyLength(b []byte, mark uint32, left int64) (int, error) {
 }
 
 // check says whether the whole record b is what was written at that offset.
-func check(b []byte, mark uint32, offset int64) error {
-	if checksum(b, mark, offset) != binary.BigEndian.Uint32(b[8:]) {
+func check(b []byte, offset int64) error {
+	if checksum(b, offset) != binary.BigEndian.Uint32(b[8:]) {
 		return errors.New("the record's checksum does not match")
 	}
 	return nil

@@ -107,18 +107,18 @@ func (l *Log) Skip(partition uint32, next uint64) {
 // Sync makes everything appended durable, and returns nil only then (R7). The first failure is for ever: this and every
 // later call return an error that wraps ErrFailed and the cause, and nothing is tried again.
 func (l *Log) Sync() error {
+	if err := l.Failed(); err != nil {
+		return err
+	}
 	defer l.pending.reset()
 	notes := 0
 	for _, r := range l.pending.records {
-		if err := l.Failed(); err != nil {
-			return err
-		}
 		if err := l.write(r, l.pending.notes[notes:r.notes]); err != nil {
 			return l.fail(err)
 		}
 		notes = r.notes
 	}
-	return l.Failed()
+	return nil
 }
 
 // write makes one record durable before the next is begun: only so is a torn record always the last one.
@@ -145,15 +145,14 @@ func (l *Log) write(r record, notes []note) error {
 	return nil
 }
 
-// fail ends the log; the first cause stays.
+// fail ends the log. Its callers have seen that it had not failed before.
 func (l *Log) fail(cause error) error {
 	err := fmt.Errorf("journal: %w: %w", ErrFailed, cause)
-	if l.failure.CompareAndSwap(nil, &err) {
-		l.cfg.Logger.Error("the journal has failed: durability disk is refused until a restart",
-			slog.String("folder", l.folder), slog.Any("error", cause))
-	}
+	l.failure.Store(&err)
 	l.pending.reset()
-	return l.Failed()
+	l.cfg.Logger.Error("the journal has failed: durability disk is refused until a restart",
+		slog.String("folder", l.folder), slog.Any("error", cause))
+	return err
 }
 
 // Failed returns nil while the log works, then for ever the error that Sync returns.

@@ -74,7 +74,7 @@ func (r *reader) record() ([]byte, error) {
 	if _, err := io.ReadFull(r.in, b[frameBytes:]); err != nil {
 		return nil, err
 	}
-	if err := check(b, r.mark, r.next); err != nil {
+	if err := check(b, r.next); err != nil {
 		return nil, &badRecord{err.Error()}
 	}
 	r.next += int64(len(b))
@@ -122,7 +122,7 @@ func (r *reader) whole(b []byte, offset int64) bool {
 		return false
 	}
 	n, err := bodyLength(b, r.mark, int64(len(b)-frameBytes))
-	return err == nil && check(b[:frameBytes+n], r.mark, offset) == nil
+	return err == nil && check(b[:frameBytes+n], offset) == nil
 }
 
 // blank says whether the file holds nothing but zeros from offset on: a segment whose creation was interrupted.

@@ -121,8 +121,13 @@ func (o *Old) read() error {
 	return o.fresh()
 }
 
-// segments lists the log's files and their numbers, which have no gap: Trim deletes from the oldest on.
+// segments lists the log's files and their numbers, which have no gap: Trim deletes from the oldest on. The names are made
+// durable as they are now: the process before may have died between deleting a segment and syncing the folder, and if
+// Remove then deleted the next one, a power cut could bring the first back and leave a gap.
 func (o *Old) segments() (numbers []uint64, err error) {
+	if err := o.cfg.FS.SyncDir(o.folder); err != nil {
+		return nil, fmt.Errorf("journal: syncing %s: %w", o.folder, err)
+	}
 	names, err := o.cfg.FS.List(o.folder)
 	if err != nil {
 		return nil, fmt.Errorf("journal: listing %s: %w", o.folder, err)
@@ -253,8 +258,7 @@ func (s *scan) tail(bad *badRecord) error {
 	if not != nil {
 		return s.damage(s.next, bad.reason+", and "+not.reason, s.path)
 	}
-	s.old.cfg.Logger.Warn("cut off the log's torn tail: a record that was being written when the process or the host stopped, and "+
-		"was never acknowledged", slog.String("file", s.path), slog.Int64("offset", s.next),
+	s.old.cfg.Logger.Warn("cut off the log's torn tail: the record that was being written when the process or the host stopped", slog.String("file", s.path), slog.Int64("offset", s.next),
 		slog.Int64("bytes", s.size-s.next), slog.String("found", bad.reason))
 	if err := s.file.Truncate(s.next); err != nil {
 		return fmt.Errorf("journal: cutting %s: %w", s.path, err)

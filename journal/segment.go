@@ -73,22 +73,17 @@ func (l *Log) Trim(persisted func(partition uint32) uint64) error {
 	if err := l.Failed(); err != nil {
 		return err
 	}
+	if l.current.size >= l.cfg.SegmentBytes/4 && l.current.persisted(persisted) {
+		if err := l.rotate(); err != nil {
+			return l.fail(err)
+		}
+	}
 	for len(l.sealed) > 0 && l.sealed[0].persisted(persisted) {
 		if err := l.drop(l.sealed[0]); err != nil {
 			return err
 		}
 		l.sealed = l.sealed[1:]
 	}
-	if len(l.sealed) > 0 || l.current.size < l.cfg.SegmentBytes/4 || !l.current.persisted(persisted) {
-		return nil
-	}
-	if err := l.rotate(); err != nil {
-		return l.fail(err)
-	}
-	if err := l.drop(l.sealed[0]); err != nil {
-		return err
-	}
-	l.sealed = l.sealed[1:]
 	return nil
 }
 

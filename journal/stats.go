@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // Stats are the log's figures at one moment. Counters only grow.
 type Stats struct {
-	Bytes    int64  // on disk now, headers included
+	Bytes    int64  // on disk now, headers included; not what is reserved and still empty
 	Segments int    // on disk now
 	Ops      uint64 // operations made durable
 	Records  uint64 // records made durable: each is one fsync

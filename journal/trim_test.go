@@ -65,6 +65,19 @@ func TestTrim_StartsANewSegmentWhenTheStoreHasAllOfABigOne(t *testing.T) {
 	streamsAre(t, recovered(t, unlocked(t, l, cfg)), map[uint32]journal.Stream{1: {First: 3, Ops: ops(3, 1, 10)}})
 }
 
+// TestTrim_KeepsAnOldSegmentThoughTheStoreHasAllOfTheNewerOnes: the numbers are of different partitions.
+func TestTrim_KeepsAnOldSegmentThoughTheStoreHasAllOfTheNewerOnes(t *testing.T) {
+	cfg := onDisk(disktest.New())
+	l := create(t, cfg)
+	synced(t, l, 1, 1, ops(1, 1, 3000))
+	synced(t, l, 2, 1, ops(1, 1, 3000))
+	synced(t, l, 2, 2, ops(2, 1, 3000))
+	trimmed(t, l, map[uint32]uint64{2: 2}, 4)
+	trimmed(t, l, map[uint32]uint64{2: 2}, 4)
+	want := map[uint32]journal.Stream{1: {First: 1, Ops: ops(1, 1, 3000)}, 2: {First: 1, Ops: ops(1, 2, 3000)}}
+	streamsAre(t, recovered(t, unlocked(t, l, cfg)), want)
+}
+
 func TestTrim_KeepsASegmentThatCannotBeDeletedForTheNextTime(t *testing.T) {
 	d := disktest.New()
 	l := create(t, onDisk(d))
