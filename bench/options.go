@@ -138,8 +138,11 @@ func (o Options) validateTimes() error {
 		name string
 		d    time.Duration
 	}{
-		{"timeout", o.Timeout}, {"ready timeout", o.ReadyTimeout}, {"probe interval", o.ProbeInterval},
-		{"verify timeout", o.VerifyTimeout}, {"progress interval", o.ProgressInterval},
+		{"timeout", o.Timeout},
+		{"ready timeout", o.ReadyTimeout},
+		{"probe interval", o.ProbeInterval},
+		{"verify timeout", o.VerifyTimeout},
+		{"progress interval", o.ProgressInterval},
 	} {
 		if t.d <= 0 {
 			faults = append(faults, fmt.Errorf("%s: %v is not above zero", t.name, t.d))

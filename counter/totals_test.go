@@ -8,7 +8,7 @@ import (
 // heir returns a partition at the node third that took over from a crashed owner, with other and me awaited.
 func heir(ledger map[Origin]uint64) *Partition {
 	p := New(7, third)
-	p.Acquire(2, ledger, []Origin{me, other, third}, []Origin{me, other, Origin{9}})
+	p.Acquire(2, ledger, []Origin{me, other, third}, []Origin{me, other, {9}})
 	return p
 }
 

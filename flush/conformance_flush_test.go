@@ -58,8 +58,12 @@ func testFlushOrder(t *testing.T, f *fixture) {
 	r := request(id, batch(5, id, 0, 1, "y", 1, "é", 2, "\U0001F600", 3, "B", 4), batch(2, id, 0, 1, "z", 5, "a", 6, "x", 7))
 	r.Quarantine = map[string]string{"B": "reason", "absent": "reason"}
 	want := []flush.KeyValue{
-		{Key: "y", Value: 1}, {Key: "é", Value: 2}, {Key: "\U0001F600", Value: 3},
-		{Key: "z", Value: 5}, {Key: "a", Value: 6}, {Key: "x", Value: 7},
+		{Key: "y", Value: 1},
+		{Key: "é", Value: 2},
+		{Key: "\U0001F600", Value: 3},
+		{Key: "z", Value: 5},
+		{Key: "a", Value: 6},
+		{Key: "x", Value: 7},
 	}
 	if diff := cmp.Diff(want, apply(t, s, r).Values); diff != "" {
 		t.Error(diff)

@@ -50,5 +50,5 @@ func Open(ctx context.Context, url string, s Settings, opt Options) (Store, erro
 		}
 		return l, nil
 	}
-	return nil, errors.New("the store's URL must begin with postgres://, postgresql:// or sqlite:")
+	return nil, errors.New("the store must be a URL that begins with postgres://, postgresql:// or sqlite: and its path")
 }

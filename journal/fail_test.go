@@ -34,8 +34,12 @@ func TestSync_FailsForEverWhenTheDiskFailsOnce(t *testing.T) {
 		err  error
 		size int // of the operation: a big one needs a new segment
 	}{
-		{disktest.Write, errFull, 10}, {disktest.Write, errIO, 3000}, {disktest.Sync, errIO, 10}, {disktest.Sync, errIO, 3000},
-		{disktest.Create, errFull, 3000}, {disktest.SyncDir, errIO, 3000},
+		{disktest.Write, errFull, 10},
+		{disktest.Write, errIO, 3000},
+		{disktest.Sync, errIO, 10},
+		{disktest.Sync, errIO, 3000},
+		{disktest.Create, errFull, 3000},
+		{disktest.SyncDir, errIO, 3000},
 	} {
 		t.Run(fmt.Sprintf("%s of %d bytes", c.kind, c.size), func(t *testing.T) {
 			d := disktest.New()

@@ -79,7 +79,9 @@ func TestLog_TakesEveryDeltaNumberAndPartition(t *testing.T) {
 	cfg := onDisk(disktest.New())
 	l := create(t, cfg)
 	edge := []journal.Op{
-		{Delta: math.MinInt64, Flags: 255}, {Delta: math.MaxInt64, Key: "\x00\xff"}, {Delta: 0, ID: strings.Repeat("i", 300)},
+		{Delta: math.MinInt64, Flags: 255},
+		{Delta: math.MaxInt64, Key: "\x00\xff"},
+		{Delta: 0, ID: strings.Repeat("i", 300)},
 		{Delta: -1, Key: strings.Repeat("k", 70_000)},
 	}
 	last := uint64(math.MaxUint64) - uint64(len(edge))

@@ -32,3 +32,29 @@ func TestNode_ClaimsAtOnceFromAnOwnerThatAloneCannotReachTheStore(t *testing.T) 
 		}
 	}
 }
+
+// The grace of one outage of the store must not be used up by an earlier one.
+func TestNode_GivesANewGraceAfterEachOutageOfTheStore(t *testing.T) {
+	n, err := New((&cluster{t: t, store: openStore(t, sqliteURL(t)), log: &notebook{}}).config("n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, gone := counter.Origin{7}, counter.Origin{8}
+	m := &member{alive: true, NodeState: flush.NodeState{LeaseLeft: -time.Millisecond}}
+	w := &world{members: map[counter.Origin]*member{id: m}}
+	earlier := time.Now().Add(-2 * n.cfg.LeaseTTL)
+	n.expiredSince[id], n.expiredSince[gone] = earlier, earlier
+	n.endGrace(w)
+	if !n.claimable(w, id) {
+		t.Error("an outage that goes on ended the grace")
+	}
+	if _, known := n.expiredSince[gone]; known {
+		t.Error("a process that is closed is not forgotten")
+	}
+	m.LeaseLeft = time.Second
+	n.endGrace(w)
+	m.LeaseLeft = -time.Millisecond
+	if n.claimable(w, id) {
+		t.Error("no grace in the second outage")
+	}
+}

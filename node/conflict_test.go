@@ -30,7 +30,8 @@ func TestNode_StartsAPartitionAfreshWhenTheLedgerChangedBehindItsBack(t *testing
 
 	stranger := &fault{methods: []string{"Flush"}}
 	stranger.do = func(ctx context.Context, apply func() error) error {
-		if stranger.hits("Flush") == 1 {
+		switch stranger.hits("Flush") {
+		case 1:
 			_, err := c.store.Flush(ctx, &flush.Request{Node: owner.id, Batches: []flush.Batch{{
 				Partition: partition, Epoch: before,
 				Moves:  []flush.Move{{Origin: other.id, From: 0, To: 1}},
@@ -39,6 +40,9 @@ func TestNode_StartsAPartitionAfreshWhenTheLedgerChangedBehindItsBack(t *testing
 			if err != nil {
 				t.Error(err)
 			}
+		case 2: // the new epoch: nobody knows whether it stands
+			_ = apply()
+			return errLost
 		}
 		return apply()
 	}
@@ -62,6 +66,9 @@ func TestNode_StartsAPartitionAfreshWhenTheLedgerChangedBehindItsBack(t *testing
 	other.add(theirs, 10)
 	owner.flusher.Kick()
 	c.exact(map[string]int64{mine: 13, theirs: 14})
+	if got := owner.count.lost.Get(); got != 0 {
+		t.Errorf("the fresh start was lost %d times", got)
+	}
 }
 
 // A ledger that went back below what its origin has dropped cannot be mended: those operations are nowhere any more. It is

@@ -124,30 +124,6 @@ func TestCluster_RefusesWhatLeavesTheRangeAtTheOwner(t *testing.T) {
 	c.exact(map[string]int64{key: math.MaxInt64})
 }
 
-func TestCluster_AnswersAtDurabilityDatabaseWhenTheOwnerHasFlushed(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 2, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second })
-	key := c.nodes[0].keyOf("k", 0)
-	const callers, each = 8, 10
-	var all sync.WaitGroup
-	for range callers {
-		all.Go(func() {
-			for range each {
-				in := Increment{Key: []byte(key), Delta: 1, Durability: Database, Return: true}
-				r, err := c.nodes[1].Increment(in)
-				if err != nil || !r.HasTotal || r.Later {
-					t.Errorf("%+v, %v", r, err)
-				}
-				if got := c.stored(key)[key]; got < r.Total {
-					t.Errorf("the store has %d when %d was answered", got, r.Total)
-				}
-			}
-		})
-	}
-	all.Wait()
-	c.exact(map[string]int64{key: callers * each})
-}
-
 // R10: an owner with too many unflushed counters refuses others' operations until the store took some; they hold them.
 func TestCluster_CountsWhatABusyOwnerHadToRefuse(t *testing.T) {
 	t.Parallel()

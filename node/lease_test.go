@@ -26,9 +26,9 @@ func TestLease_IsTrustedForSixTenthsOfItsLengthFromTheQuestion(t *testing.T) {
 		time.Sleep(2 * time.Second) // the answer took its time
 		l.renewed(asked)
 		trusts("just renewed", true)
-		time.Sleep(4*time.Second - 1)
+		time.Sleep(4*time.Second - time.Nanosecond)
 		trusts("at the last moment", true)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		trusts("6 s after the question", false)
 		l.renewed(l.now() - 6*time.Second)
 		trusts("when the answer came too late", false)

@@ -74,6 +74,9 @@ func TestLane_SendsALotInSeveralBatches(t *testing.T) {
 		}
 		f.answers = f.answers[:0]
 		for _, s := range b.Sections {
+			if len(s.Ops) == 0 {
+				t.Error("an empty section")
+			}
 			f.answers = append(f.answers, counter.Answer{Partition: s.Partition, Epoch: 1, Applied: s.First - 1 + uint64(len(s.Ops))})
 		}
 		if a.answered(f) {

@@ -207,15 +207,15 @@ func TestCluster_CountsExactlyWhenTheStoresRepliesAreLostAtEachStep(t *testing.T
 	c.exact(l.sums.copy())
 }
 
-// flaky fails every other call of each kind but Register, whose failure ends a start: in turn before and after it was applied.
+// flaky fails every third call of each kind but Register, whose failure ends a start: in turn before and after it was applied.
 func flaky() *fault {
 	f := &fault{methods: []string{"Renew", "SetDraining", "Claim", "Adopt", "Flush", "Read", "CloseNode"}}
 	var turn atomic.Int64
 	f.do = func(_ context.Context, apply func() error) error {
-		switch turn.Add(1) % 4 {
+		switch turn.Add(1) % 6 {
 		case 1:
 			return &flush.RetryError{Err: errors.New("refused")}
-		case 3:
+		case 4:
 			_ = apply()
 			return errLost
 		}

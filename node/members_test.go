@@ -2,18 +2,24 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
 func TestCluster_MovesPartitionsToANodeThatJoinsUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
-	l := c.newLoad(3, 40, always(c.nodes...))
+	r := newRotation(c.nodes...)
+	l := c.newLoad(3, 40, r.pick)
 	l.advance(t, 100)
 	fourth := c.start("n4")
 	c.agree()
+	r.put(fourth)
 	if fourth.tally().owned == 0 {
 		t.Error("the fourth node owns nothing")
 	}
@@ -102,6 +108,65 @@ func TestCluster_LosesNoRequestWhenANodeLeavesUnderLoad(t *testing.T) {
 	if rows := c.ledgerRows(c.nodes[1]); rows != 0 {
 		t.Errorf("a node that left with everything persisted has %d ledger rows", rows)
 	}
+}
+
+// A partition that has a flush under way when it is to be handed over goes with the next one, not after the next interval; and
+// the new owner is told, it does not wait for its next round.
+func TestNode_HandsOverAsSoonAsTheFlushUnderWayHasEnded(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2, func(cfg *Config) { cfg.FlushInterval, cfg.LeaseTTL = 10*time.Second, time.Minute })
+	leaver, heir := c.nodes[0], c.nodes[1]
+	key := leaver.keyOf("k", 0)
+	leaver.add(key, 1)
+	gate := make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
+	blocked := &fault{methods: []string{"Flush"}}
+	blocked.do = func(_ context.Context, apply func() error) error {
+		if blocked.hits("Flush") == 1 { // the others go through: there is room for two statements
+			<-gate
+		}
+		return apply()
+	}
+	leaver.faults.add(blocked)
+	leaver.flusher.Kick()
+	eventually(t, func() error {
+		if blocked.hits("Flush") == 0 {
+			return errors.New("nothing is flushed")
+		}
+		return nil
+	})
+	heir.faults.add(refuse(errDown, "Renew")) // no round finds what the heir is to be told
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		leaver.Drain(context.Background())
+	}()
+	eventually(t, func() error {
+		if !leaver.releasing(partitionOf(key)) {
+			return errors.New("nothing is handed over")
+		}
+		return nil
+	})
+	eventually(t, leaver.flusherLooks())
+	began := time.Now()
+	release()
+	<-drained
+	heir.add(key, 1)
+	if got := heir.total(key); got != 2 {
+		t.Errorf("total %d", got)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("that took %v", took)
+	}
+	heir.faults.heal()
+}
+
+func (i *instance) releasing(partition uint32) bool {
+	sl := &i.slots.all[partition]
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.p.Phase() == counter.Releasing
 }
 
 // ledgerRows returns how many partitions have operations of this origin in the store.

@@ -14,6 +14,7 @@ const settlePause = 100 * time.Millisecond
 
 // claim takes the partitions that the ring gives to this node and that nobody with a lease owns.
 func (n *Node) claim(ctx context.Context, w *world) {
+	n.endGrace(w)
 	var want []flush.Ownership
 	for _, o := range w.owners {
 		if w.wants(o.Partition) == n.id && n.claimable(w, o.Owner) {
@@ -23,9 +24,12 @@ func (n *Node) claim(ctx context.Context, w *world) {
 	if len(want) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	defer cancel()
-	won, err := n.cfg.Store.Claim(ctx, n.id, want)
+	won, err := n.cfg.Store.Claim(ask, n.id, want)
+	if ctx.Err() != nil {
+		return // the rounds have ended: no fault
+	}
 	if err != nil {
 		n.log.Warn("could not claim partitions", "count", len(want), "error", err)
 		return // if it was done all the same, the next round finds them in mine
@@ -36,6 +40,16 @@ func (n *Node) claim(ctx context.Context, w *world) {
 	}
 	n.count.claimed.Add(len(won))
 	n.acquire(ctx, take, true)
+}
+
+// endGrace forgets since when owners were without a lease who have one again: the next outage gives them a new grace. They
+// cannot be left to claimable, which is not asked about an owner whom the ring gives back what it has.
+func (n *Node) endGrace(w *world) {
+	for id := range n.expiredSince {
+		if m := w.members[id]; m == nil || m.LeaseLeft > 0 {
+			delete(n.expiredSince, id)
+		}
+	}
 }
 
 // claimable says whether the owner has lost its right. After an outage of the store all leases have run out, though
@@ -70,9 +84,12 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 	for id := range take {
 		ids = append(ids, id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	defer cancel()
-	a, err := n.cfg.Store.Adopt(ctx, ids)
+	a, err := n.cfg.Store.Adopt(ask, ids)
+	if ctx.Err() != nil {
+		return // the rounds have ended: no fault
+	}
 	if err != nil {
 		n.log.Warn("could not read the ledger of new partitions", "count", len(ids), "error", err)
 		n.refresh() // the next round finds them in mine

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -65,6 +66,58 @@ func TestNode_TellsTheTotalOfACounterThatOnlyTheStoreKnows(t *testing.T) {
 		t.Errorf("the total is %d", got)
 	}
 	c.exact(map[string]int64{"increment first": 15, "read first": 6})
+}
+
+// R8: whether the value that was read contains the flush under way is told by the ledger rows read with it.
+func TestNode_TellsTheRightTotalWhenItIsReadDuringAFlush(t *testing.T) {
+	t.Parallel()
+	for name, applied := range map[string]bool{"before it is applied": false, "after it is applied": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 1, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second })
+			n := c.nodes[0]
+			for _, key := range []string{"a", "b"} { // what an earlier process left
+				n.add(key, 5)
+			}
+			n.leave()
+			n = c.start("n1")
+			c.agree()
+			gate := make(chan struct{})
+			open := sync.OnceFunc(func() { close(gate) })
+			defer open()
+			held := n.faults.add(&fault{methods: []string{"Flush"}, do: func(_ context.Context, apply func() error) error {
+				if !applied {
+					<-gate
+				}
+				err := apply()
+				<-gate
+				return err
+			}})
+			n.add("a", 1) // the total is not asked for: nobody knows it yet
+			n.flusher.Kick()
+			eventually(t, func() error {
+				if held.hits("Flush") == 0 || (applied && c.stored("a")["a"] != 6) {
+					return errors.New("nothing is flushed")
+				}
+				return nil
+			})
+			n.add("a", 10)
+			n.add("b", 20)
+			if a, b := n.total("a"), n.total("b"); a != 16 || b != 25 {
+				t.Errorf("totals %d and %d, want 16 and 25", a, b)
+			}
+			open()
+			n.faults.heal()
+			eventually(t, func() error {
+				n.flusher.Kick()
+				if n.Cluster().Pending != 0 {
+					return errors.New("not flushed")
+				}
+				return nil
+			})
+			c.exact(map[string]int64{"a": 16, "b": 25})
+		})
+	}
 }
 
 func TestNode_CountsWithoutATotalWhenTheStoreCannotBeRead(t *testing.T) {
@@ -143,6 +196,35 @@ func TestNode_RefusesEverythingBeforeItJoinedAndAfterItLeft(t *testing.T) {
 	}
 }
 
+// An increment that came before the node began to leave, but was not accepted yet, is refused: nobody would wait for it.
+func TestNode_AcceptsNothingOnceItLeaves(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, nil)
+	n := c.nodes[0]
+	blocked, release := block("Read")
+	n.faults.add(blocked)
+	defer release()
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.Increment(Increment{Key: []byte("k"), Delta: 1, Return: true})
+		done <- err
+	}()
+	eventually(t, func() error {
+		if blocked.hits("Read") == 0 {
+			return errors.New("the total is not read")
+		}
+		return nil
+	})
+	n.accepting.Store(false)
+	release()
+	if err := <-done; !errors.Is(err, ErrNotReady) {
+		t.Errorf("the answer is %v", err)
+	}
+	if got := n.Cluster().Pending; got != 0 {
+		t.Errorf("%d operations are pending", got)
+	}
+}
+
 // R10: refused before acceptance, and what was accepted is counted.
 func TestNode_RefusesBeforeAcceptanceWhenTooMuchIsPending(t *testing.T) {
 	t.Parallel()
@@ -172,88 +254,4 @@ func TestNode_RefusesBeforeAcceptanceWhenTooMuchIsPending(t *testing.T) {
 	n.add("k0", 1)
 	want["k0"]++
 	c.exact(want)
-}
-
-// R7: the evidence exists before the answer. Waiting increments do not wait for the interval, and share statements.
-func TestNode_AnswersAtDurabilityDatabaseWhenTheStoreHasIt(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 1, func(cfg *Config) {
-		cfg.FlushInterval, cfg.StoreTimeout = 10*time.Second, 5*time.Second
-		cfg.Durability = Database
-	})
-	n := c.nodes[0]
-	const callers, each = 8, 25
-	var all sync.WaitGroup
-	for range callers {
-		all.Go(func() {
-			for range each {
-				r, err := n.Increment(Increment{Key: []byte("k"), Delta: 1, Return: true})
-				if err != nil || !r.HasTotal {
-					t.Errorf("%+v, %v", r, err)
-					return
-				}
-				if got := c.stored("k")["k"]; got < r.Total {
-					t.Errorf("the store has %d when %d was answered", got, r.Total)
-				}
-			}
-		})
-	}
-	all.Wait()
-	c.exact(map[string]int64{"k": callers * each})
-}
-
-// Whoever asks for the store while the partition's batch is under way gets the next one, not the next interval.
-func TestNode_FlushesForAWaitingIncrementAsSoonAsThePreviousFlushEnded(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 1, func(cfg *Config) { cfg.FlushInterval, cfg.StoreTimeout = 10*time.Second, 5*time.Second })
-	n := c.nodes[0]
-	blocked, release := block("Flush")
-	n.faults.add(blocked)
-	defer release()
-	var both sync.WaitGroup
-	persist := func() {
-		both.Go(func() {
-			if _, err := n.Increment(Increment{Key: []byte("k"), Delta: 1, Durability: Database}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	persist()
-	eventually(t, func() error {
-		if blocked.hits("Flush") == 0 {
-			return errors.New("nothing is flushed")
-		}
-		return nil
-	})
-	persist()
-	eventually(t, func() error {
-		if n.total("k") != 2 {
-			return errors.New("the second increment has not come")
-		}
-		return nil
-	})
-	eventually(t, n.flusherLooks())
-	n.faults.heal()
-	release()
-	both.Wait()
-	c.exact(map[string]int64{"k": 2})
-}
-
-func TestNode_CountsOnceWhatItsAnswerCouldNotWaitFor(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 1, func(cfg *Config) { cfg.StoreTimeout = 50 * time.Millisecond })
-	n := c.nodes[0]
-	blocked, release := block("Flush")
-	n.faults.add(blocked)
-	defer release()
-	_, err := n.Increment(Increment{Key: []byte("k"), Delta: 3, Durability: Database})
-	if !errors.Is(err, ErrDurabilityTimeout) {
-		t.Errorf("with the store blocked: %v", err)
-	}
-	if got := n.count.durabilityTimeouts.Get(); got != 1 {
-		t.Errorf("counted %d timeouts", got)
-	}
-	n.faults.heal()
-	release()
-	c.exact(map[string]int64{"k": 3})
 }

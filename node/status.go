@@ -57,11 +57,15 @@ func (n *Node) Ready() error {
 // judge decides, at the end of a round that reached the store, whether this node is ready.
 func (n *Node) judge(w *world) {
 	why := ""
+	was := n.readiness.Load()
+	starting := was == nil || *was != "" // later on, a partition that settles is no reason to send all clients away
 	n.slots.each(func(_ *slot, p *counter.Partition) {
 		if owner, _ := p.Owner(); owner == (counter.Origin{}) {
 			why = "some partitions have no owner yet"
 		} else if owner == n.id && p.Phase() == counter.Following {
 			why = "some partitions are not acquired yet"
+		} else if starting && p.IsSettling() {
+			why = "some partitions still await what was answered before"
 		}
 	})
 	select {

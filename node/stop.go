@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
 )
 
 // The order of a stop: not ready (Drain), hand partitions over while clients are still served, no more clients (the caller),
@@ -21,16 +22,34 @@ func (n *Node) Drain(ctx context.Context) {
 		return
 	}
 	n.log.Info("draining")
-	mark, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
-	defer cancel()
-	if err := n.cfg.Store.SetDraining(mark, n.id); err != nil {
-		n.log.Warn("could not mark this node as leaving", "error", err)
+	if !n.markLeaving(ctx) {
 		return
 	}
 	_ = n.gossip.SetMeta(n.meta())
 	n.refresh()
 	for ctx.Err() == nil && n.tally().owned > 0 && n.successors() {
 		sleep(ctx, stopStep)
+	}
+}
+
+// markLeaving has the store tell everybody that this node gets no partitions. It tries as long as ctx lasts: a store that is slow
+// for a moment is no reason to go without handing over, which the others would notice only afterwards.
+func (n *Node) markLeaving(ctx context.Context) bool {
+	const pause = 100 * time.Millisecond
+	for told := false; ; told = true {
+		try, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+		err := n.cfg.Store.SetDraining(try, n.id)
+		cancel()
+		if err == nil {
+			return true
+		}
+		if !told {
+			n.log.Warn("could not mark this node as leaving; trying again", "error", err)
+		}
+		if ctx.Err() != nil || errors.Is(err, flush.ErrClosed) {
+			return false
+		}
+		sleep(ctx, pause)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	tickEvery    ticks = 10
 	callTimeout  ticks = 40
 	storeTimeout ticks = 60
-	calmLimit    ticks = 20 * leaseTTL // for everything to come to rest after the faults
+	calmLimit    ticks = 100 * leaseTTL // for everything to come to rest after the faults; some histories flush one operation at a time
 )
 
 // config is what a history may do. Chances are in percent.

@@ -53,7 +53,7 @@ func (n *node) round() {
 func (n *node) heed(v view) {
 	n.view = v
 	for _, o := range v.owners {
-		if o.owner != n.id && o.owner != (counter.Origin{}) {
+		if o.owner != (counter.Origin{}) { // it may be this node itself, at a later epoch than the one that it still acts at
 			n.parts[o.partition].learn(o)
 		}
 	}

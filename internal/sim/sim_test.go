@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "replay this seed alone; with -v, tell what happens")
-	seedCount = flag.Uint64("seeds", defaultSeeds, "how many seeds to play")
+	seedCount = flag.Uint64("seeds", seedsByDefault(), "how many seeds to play")
 	firstSeed = flag.Uint64("first", 1, "the first of them")
 )
 
@@ -22,6 +23,14 @@ const (
 	marksFrom   = 10_000 // so many seeds must have taken every path at least once
 	maxFailures = 5      // seeds to report before giving up
 )
+
+// seedsByDefault takes the count from PINOCCHIO_SEEDS, as "make simulate" sets it.
+func seedsByDefault() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("PINOCCHIO_SEEDS"), 10, 64); err == nil {
+		return n
+	}
+	return defaultSeeds
+}
 
 func TestSimulation_KeepsTheRulesInEverySeed(t *testing.T) {
 	if *oneSeed != 0 {
@@ -96,8 +105,8 @@ func replay(t *testing.T, seed uint64) {
 func TestRun_IsTheSameEveryTime(t *testing.T) {
 	for seed := uint64(1); seed <= 20; seed++ {
 		var first, second strings.Builder
-		a, b := Run(seed, &first), Run(seed, &second)
-		if a.Marks != b.Marks || a.Events != b.Events || first.String() != second.String() {
+		a, b, untold := Run(seed, &first), Run(seed, &second), Run(seed, nil)
+		if a.Marks != b.Marks || a.Events != b.Events || first.String() != second.String() || a.Marks != untold.Marks {
 			t.Fatalf("seed %d gave two histories", seed)
 		}
 	}

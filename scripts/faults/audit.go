@@ -53,7 +53,7 @@ func (t *trial) atRest(ctx context.Context) error {
 // readLogs promises that no node logged an error or panicked, and tells how much they logged.
 func (t *trial) readLogs() {
 	var lines, size int
-	warnings, errors, first := map[string]int{}, map[string]int{}, map[string]string{}
+	warnings, errors := kinds{}, kinds{}
 	for _, m := range t.members {
 		text, err := os.ReadFile(m.log)
 		if err != nil {
@@ -63,23 +63,45 @@ func (t *trial) readLogs() {
 		size += len(text)
 		for line := range strings.Lines(string(text)) {
 			lines++
-			switch what := message(line); severity(line) {
+			switch severity(line) {
 			case severityBroken:
-				if errors[what]++; errors[what] == 1 {
-					first[what] = m.name + ": " + strings.TrimSpace(line)
-				}
+				errors.add(m, line)
 			case severityWarning:
-				warnings[what]++
+				warnings.add(m, line)
 			}
 		}
 	}
-	for _, what := range slices.Sorted(maps.Keys(errors)) {
-		t.rep.breaks("%d log lines like this: %.400s", errors[what], first[what])
+	for _, text := range errors.list() {
+		t.rep.breaks("logged %s", text)
 	}
 	t.rep.note("logs: %d lines, %d bytes, %d kinds of warnings", lines, size, len(warnings))
-	for _, what := range slices.Sorted(maps.Keys(warnings)) {
-		t.rep.note("      %4d times: %s", warnings[what], what)
+	for _, text := range warnings.list() {
+		t.rep.note("      %s", text)
 	}
+}
+
+// kinds are log lines by their message.
+type kinds map[string]*kind
+
+type kind struct {
+	count int
+	first string
+}
+
+func (k kinds) add(m *member, line string) {
+	what := message(line)
+	if k[what] == nil {
+		k[what] = &kind{first: m.name + ": " + strings.TrimSpace(line)}
+	}
+	k[what].count++
+}
+
+// list returns how often there was a line of each kind, and the first one.
+func (k kinds) list() (texts []string) {
+	for _, what := range slices.Sorted(maps.Keys(k)) {
+		texts = append(texts, fmt.Sprintf("%d times: %.300s", k[what].count, k[what].first))
+	}
+	return texts
 }
 
 const (

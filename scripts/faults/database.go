@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -49,6 +50,10 @@ func (t *trial) outage(ctx context.Context, length time.Duration, number int) ([
 			break
 		}
 	}
+	before, err := t.moves()
+	if err != nil {
+		return nil, err
+	}
 	down := time.Now()
 	t.pg.Kill9()
 	pause(ctx, length)
@@ -63,7 +68,23 @@ func (t *trial) outage(ctx context.Context, length time.Duration, number int) ([
 	}
 	t.rep.note("kill -9 of Postgres, back after %.2f s; %.2f s later nodes trust their leases and count without reserve, totals %.2f s later", up.Sub(down).Seconds(), counting.Seconds(), totals.Seconds())
 	t.recovery(counting)
-	return all, t.awaitBalance(ctx)
+	if err := t.awaitBalance(ctx); err != nil {
+		return nil, err
+	}
+	after, err := t.moves()
+	if err == nil && after > before {
+		t.rep.note("      %d partitions changed their owner meanwhile, though all nodes were there", after-before)
+	}
+	return all, err
+}
+
+// moves is how often partitions have changed their owners so far.
+func (t *trial) moves() (sum int, err error) {
+	text, err := t.pg.SQL(database, "select sum(epoch) from partition_owner")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // recovery enters a time of recovery in the report, which shows the longest.

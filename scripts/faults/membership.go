@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"time"
 )
@@ -73,17 +74,11 @@ func rollNodes(ctx context.Context, t *trial) error {
 	}
 	pause(ctx, t.opt.duration/6)
 	for _, m := range t.members {
-		t.rep.note("SIGTERM to %s", m.name)
-		m.process.signal(syscall.SIGTERM)
-		t.expectExit(m)
 		began := time.Now()
-		if err := t.launch(m); err != nil {
+		if err := errors.Join(t.restart(m), t.awaitBalance(ctx)); err != nil {
 			return err
 		}
-		if err := t.awaitBalance(ctx); err != nil {
-			return err
-		}
-		t.rep.note("%s is back with its share, %.2f s after its start", m.name, time.Since(began).Seconds())
+		t.rep.note("%s is back with its share, %.2f s after its SIGTERM", m.name, time.Since(began).Seconds())
 	}
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)

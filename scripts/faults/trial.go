@@ -39,7 +39,6 @@ type trial struct {
 
 	pg        *pgtest.Server
 	network   *network // with plan.spaces
-	storeURL  string   // what nodes are given
 	members   []*member
 	ports     map[int]bool
 	sum       string // of the table, when everything was in it

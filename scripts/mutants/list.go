@@ -26,6 +26,11 @@ const (
 	controlFile   = "internal/sim/control.go"
 )
 
+// seeds leads to mistakes that the first seeds do not meet: the mutant's name, and a seed to play besides.
+var seeds = map[string]int{
+	"a node does not heed that it owns again what it lost unaware (was so)": 1025229,
+}
+
 // mutants are grouped by the rule that they break first. Those marked "was so" are mistakes that the core once had.
 var mutants = []mutant{
 	{"increments are combined into operations that have left", "R1", outboxFile, one(
@@ -125,6 +130,8 @@ var mutants = []mutant{
 
 	{"a node trusts its lease to the end", "R8", nodeFile, one(
 		"func (n *node) trusted() bool { return n.w.now < n.trustUntil }", "func (n *node) trusted() bool { return n.w.now < n.trustUntil+leaseTTL }")},
+	{"a node does not heed that it owns again what it lost unaware (was so)", "R8", controlFile, one(
+		"		if o.owner != (counter.Origin{}) {", "		if o.owner != n.id && o.owner != (counter.Origin{}) {")},
 	{"a new owner awaits nobody", "R8", controlFile, one(
 		"			if settle && s.id != n.id && s.leaseLeft > 0 {\n", "			if settle && s.id != n.id && s.leaseLeft > leaseTTL {\n")},
 }

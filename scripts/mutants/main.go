@@ -16,10 +16,10 @@ import (
 )
 
 func main() {
-	seeds := flag.Int("seeds", 3000, "how many seeds of the simulation to play against each mutant")
+	count := flag.Int("seeds", 3000, "how many seeds of the simulation to play against each mutant")
 	only := flag.String("only", "", "plant only the mutants whose name or rule contains this")
 	flag.Parse()
-	bad, err := run(*seeds, *only)
+	bad, err := run(*count, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
@@ -31,7 +31,7 @@ func main() {
 }
 
 // run plants the mutants one after another, and returns how many were not caught.
-func run(seeds int, only string) (bad int, err error) {
+func run(count int, only string) (bad int, err error) {
 	top, err := moduleTop()
 	if err != nil {
 		return 0, err
@@ -53,7 +53,7 @@ func run(seeds int, only string) (bad int, err error) {
 		if err != nil {
 			return bad, err
 		}
-		verdict := judge(top, overlay, seeds)
+		verdict := judge(top, overlay, count, seeds[m.name])
 		if !verdict.caught() {
 			bad++
 		}
@@ -158,8 +158,8 @@ var (
 	crashed    = regexp.MustCompile(`(?m)^(panic|fatal error): `)
 )
 
-// judge runs unit tests and simulation with the mutant in place.
-func judge(top, overlay string, seeds int) (v verdict) {
+// judge runs unit tests and simulation with the mutant in place: so many seeds, and one besides unless it is 0.
+func judge(top, overlay string, count, besides int) (v verdict) {
 	text, failed := goTest(top, "-overlay", overlay, "-timeout", "60s", "./counter")
 	switch m := failedTest.FindStringSubmatch(text); {
 	case !failed:
@@ -173,7 +173,17 @@ func judge(top, overlay string, seeds int) (v verdict) {
 		v.err = firstLines(text)
 		return v
 	}
-	text, failed = goTest(top, "-overlay", overlay, "-timeout", "120s", "./internal/sim", "-run", "TestSimulation", "-seeds", strconv.Itoa(seeds))
+	v.play(top, overlay, "-seeds", count)
+	if v.seed == 0 && v.err == "" && besides != 0 {
+		v.play(top, overlay, "-seed", besides)
+	}
+	return v
+}
+
+// play runs the simulation, and notes the lowest seed that fails.
+func (v *verdict) play(top, overlay, option string, value int) {
+	text, failed := goTest(top, "-overlay", overlay, "-timeout", "120s",
+		"./internal/sim", "-run", "TestSimulation_KeepsTheRules", option, strconv.Itoa(value))
 	for _, m := range failedSeed.FindAllStringSubmatch(text, -1) {
 		if seed, err := strconv.Atoi(m[1]); err == nil && (v.seed == 0 || seed < v.seed) {
 			v.seed, v.rule = seed, m[2]
@@ -182,7 +192,6 @@ func judge(top, overlay string, seeds int) (v verdict) {
 	if failed && v.seed == 0 {
 		v.err = cmp.Or(firstLines(text), "the simulation failed without a seed")
 	}
-	return v
 }
 
 // goTest returns what the tests said, and whether they failed.
