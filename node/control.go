@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
@@ -65,7 +67,6 @@ func (n *Node) round(ctx context.Context) error {
 	if n.leaseSince.IsZero() || !n.lease.trusted() {
 		n.leaseSince = time.Now()
 	}
-	n.lease.renewed(asked)
 	n.storeAnswered()
 	if lost := n.fenced.Swap(0); lost > 0 {
 		n.log.Warn("lost partitions before their flush; other nodes own them and get what this one holds", "count", lost)
@@ -75,6 +76,7 @@ func (n *Node) round(ctx context.Context) error {
 	n.world.Store(w)
 	n.links.update(n, w.peers(n.id))
 	n.heed(w)
+	n.lease.renewed(asked) // not before what was lost meanwhile has been given up: totals of it must not be trusted again
 	n.startAfresh(ctx)
 	n.acquire(ctx, w.mine(n), true)
 	n.claim(ctx, w)
@@ -134,20 +136,11 @@ func (n *Node) look(view flush.View) *world {
 			n.gossip.Rejoin() // it registered after this node looked for seeds, or a split keeps it away
 		}
 	}
-	var names []string
-	for id, m := range w.members {
-		if !m.alive || m.LeaseLeft <= 0 || m.Draining {
-			continue
-		}
-		if old, twice := w.byName[m.Name]; twice && old.String() > id.String() {
-			continue // a restarted node: the later process (UUIDv7s are in order of time) stands for the name
-		}
-		w.byName[m.Name] = id
+	w.name(false)
+	if len(w.byName) == 0 {
+		w.name(true) // all are leaving at once: what one leaves behind, the others must still take to the store
 	}
-	for name := range w.byName {
-		names = append(names, name)
-	}
-	table, err := ring.New(names, n.cfg.Ring)
+	table, err := ring.New(slices.Collect(maps.Keys(w.byName)), n.cfg.Ring)
 	if err != nil {
 		n.log.Error("the ring cannot be made", "error", err)
 		table, _ = ring.New(nil, n.cfg.Ring)
@@ -162,6 +155,19 @@ func (n *Node) look(view flush.View) *world {
 		}
 	}
 	return w
+}
+
+// name collects the ring's members: who is alive, has a lease, and is leaving or not, as asked.
+func (w *world) name(draining bool) {
+	for id, m := range w.members {
+		if !m.alive || m.LeaseLeft <= 0 || m.Draining != draining {
+			continue
+		}
+		if old, twice := w.byName[m.Name]; twice && old.String() > id.String() {
+			continue // a restarted node: the later process (UUIDv7s are in order of time) stands for the name
+		}
+		w.byName[m.Name] = id
+	}
 }
 
 // wants returns the process that the ring gives the partition to, or the nil UUID.
@@ -203,7 +209,8 @@ func (w *world) mine(n *Node) map[uint32]uint64 {
 // heed takes note of the owners and of who came and went.
 func (n *Node) heed(w *world) {
 	for _, o := range w.owners {
-		if o.Owner != n.id && o.Owner != (counter.Origin{}) {
+		// This node's own rows as well: one at a later epoch was lost and came back, and what is in memory is of the time before.
+		if o.Owner != (counter.Origin{}) {
 			n.learn(wire.Route{Partition: o.Partition, Owner: o.Owner, Epoch: o.Epoch})
 		}
 	}
@@ -220,7 +227,7 @@ func (n *Node) heed(w *world) {
 			}
 		}
 		for _, id := range p.Settling() {
-			if m := w.members[id]; m == nil || m.LeaseLeft <= 0 {
+			if m := w.members[id]; m == nil || (m.LeaseLeft <= 0 && !m.alive) {
 				p.StopAwaiting(id)
 			}
 		}

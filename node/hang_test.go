@@ -155,7 +155,8 @@ func TestNode_ServesWhileItDrains(t *testing.T) {
 	if owned := leaver.tally().owned; owned != 0 {
 		t.Errorf("it owns %d partitions", owned)
 	}
-	if got := leaver.addReturn(key, 1); got != 2 {
+	leaver.add(key, 1)
+	if got := leaver.total(key); got != 2 {
 		t.Errorf("total %d", got)
 	}
 	leaver.Drain(t.Context()) // again: returns at once

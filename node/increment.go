@@ -99,7 +99,8 @@ func (n *Node) await(sl *slot, t *counter.Ticket, a counter.Added, want bool) (R
 		return Result{}, ErrOutOfRange
 	case a.Applied:
 		return Result{Total: a.Total, HasTotal: want && a.HasTotal}, nil
-	case t.Doubt && t.Level == counter.Applied:
+	case (t.Doubt || !n.lease.probably()) && t.Level == counter.Applied:
+		// With this node's own lease in doubt, the next owner might not wait for what it holds (R8).
 		n.count.later.Inc()
 		return Result{Later: true}, nil
 	}

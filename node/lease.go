@@ -34,6 +34,12 @@ func (l *lease) renewed(asked time.Duration) {
 	}
 }
 
+// revoke ends the trust before its time.
+func (l *lease) revoke() {
+	l.doubt.Store(true)
+	l.till.Store(0)
+}
+
 // end stops the timer.
 func (l *lease) end() { l.timer.Stop() }
 

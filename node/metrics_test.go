@@ -101,7 +101,7 @@ func TestCluster_TellsForHowLongOperationsHaveBeenPending(t *testing.T) {
 		}
 		return nil
 	})
-	if most := time.Since(began); s.PendingAge > most {
+	if most := time.Since(began) + time.Second; s.PendingAge > most { // it is told roughly
 		t.Errorf("pending for %v, after %v", s.PendingAge, most)
 	}
 	n.faults.heal()

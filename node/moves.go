@@ -98,7 +98,8 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 	var origins, await []counter.Origin
 	for _, s := range a.Nodes {
 		origins = append(origins, s.ID)
-		if settle && s.ID != n.id && s.LeaseLeft > 0 {
+		// Right after an outage of the store, those who are there may not have renewed yet.
+		if settle && s.ID != n.id && (s.LeaseLeft > 0 || n.seenAlive(s.ID)) {
 			await = append(await, s.ID)
 		}
 	}
@@ -124,6 +125,12 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 	n.log.Info("acquired partitions", "count", len(got), "settling", settle)
 }
 
+// seenAlive says whether gossip saw the process in this round.
+func (n *Node) seenAlive(id counter.Origin) bool {
+	w := n.world.Load()
+	return w != nil && w.members[id] != nil && w.members[id].alive
+}
+
 func ledgerByPartition(rows []flush.LedgerRow) map[uint32]map[counter.Origin]uint64 {
 	out := make(map[uint32]map[counter.Origin]uint64)
 	for _, r := range rows {
@@ -146,7 +153,7 @@ func (n *Node) release(w *world) {
 	for _, o := range w.owners {
 		to := w.wants(o.Partition)
 		m := w.members[to]
-		if o.Owner != n.id || to == n.id || m == nil {
+		if o.Owner != n.id || to == n.id || m == nil || m.Draining {
 			continue
 		}
 		sl := &n.slots.all[o.Partition]

@@ -155,9 +155,12 @@ func TestCluster_KeepsOutANodeWithAnotherSecret(t *testing.T) {
 	if _, err := stranger.Total([]byte("k")); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("a stranger reads: %v", err)
 	}
-	if !strings.Contains(c.log.String(), "another node refuses this node's messages") {
-		t.Error("the refusal is not logged")
-	}
+	eventually(t, func() error {
+		if !strings.Contains(c.log.String(), "another node refuses this node's messages") {
+			return errors.New("the refusal is not logged")
+		}
+		return nil
+	})
 	if err := stranger.stop(); err == nil || !strings.Contains(err.Error(), "did not reach the store") {
 		t.Errorf("the stranger ended with: %v", err)
 	}

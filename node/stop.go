@@ -79,6 +79,7 @@ func (n *Node) leave(failed bool, stopRounds func()) error {
 		n.empty(ctx)
 	}
 	stopRounds()
+	n.lease.revoke() // others may claim what this node still owns as soon as it is closed
 	left := n.slots.pending.Load()
 	if left == 0 && !failed {
 		if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
