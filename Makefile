@@ -7,6 +7,7 @@ SHELL := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 COVERAGE_MIN ?= 85
 SEEDS ?= 100000
+FAULTS ?=
 TARGETS ?= http://127.0.0.1:3333 http://127.0.0.1:3334 http://127.0.0.1:3335
 BENCH ?= --connections 64 --requests 1000000 --keys 1000 --verify
 
@@ -17,7 +18,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test race cover check bench bench-go simulate fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test race cover check bench bench-go simulate mutants faults fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +61,13 @@ bench-go: ## benchmarks of single packages
 
 simulate: ## SEEDS seeded histories of the protocol core
 	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim
+
+mutants: ## plants known faults in the protocol core, one after another, and shows which test catches each
+	go run ./scripts/mutants
+
+faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
+	scripts/need postgres
+	$(WITH_POSTGRES) go run ./scripts/faults $(FAULTS)
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
