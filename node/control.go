@@ -206,11 +206,21 @@ func (w *world) mine(n *Node) map[uint32]uint64 {
 	return out
 }
 
+// handing says that the partition stands in the store as this node's own hand-over leaves it, and that the end of the flush which
+// wrote it is still to come: that will tell the heir, who otherwise would have to find out, and to settle.
+func (n *Node) handing(o flush.Ownership) bool {
+	sl := &n.slots.all[o.Partition]
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	_, epoch := sl.p.Owner()
+	return sl.p.Phase() == counter.Releasing && sl.flushing && o.Owner == sl.heir && o.Epoch == epoch+1
+}
+
 // heed takes note of the owners and of who came and went.
 func (n *Node) heed(w *world) {
 	for _, o := range w.owners {
 		// This node's own rows as well: one at a later epoch was lost and came back, and what is in memory is of the time before.
-		if o.Owner != (counter.Origin{}) {
+		if o.Owner != (counter.Origin{}) && !n.handing(o) {
 			n.learn(wire.Route{Partition: o.Partition, Owner: o.Owner, Epoch: o.Epoch})
 		}
 	}

@@ -85,7 +85,14 @@ func TestCluster_TellsAtEveryNodeThatAnOwnerDoubtsItsLease(t *testing.T) {
 	owner := c.nodes[0]
 	key := owner.keyOf("k", 0)
 	owner.add(key, 1)
-	owner.faults.add(refuse(errDown, "Renew"))
+	refused := owner.faults.add(refuse(errDown, "Renew"))
+	eventually(t, func() error { // a renewal under way would end the doubt
+		owner.refresh()
+		if refused.hits("Renew") == 0 {
+			return errors.New("no renewal was refused")
+		}
+		return nil
+	})
 	owner.lease.till.Store(0)
 	owner.lease.doubt.Store(true)
 	for _, i := range c.nodes {

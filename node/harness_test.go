@@ -2,12 +2,15 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/ring"
@@ -94,6 +97,7 @@ func (n *notebook) String() string {
 // cluster is some nodes in this process over one store.
 type cluster struct {
 	t     *testing.T
+	name  string // unique: a port may have been that of another test's node, to which others still talk
 	store flush.Store
 	tune  func(*Config)
 	log   *notebook
@@ -108,7 +112,7 @@ func newCluster(t *testing.T, n int, tune func(*Config)) *cluster {
 
 func newClusterOn(t *testing.T, store flush.Store, n int, tune func(*Config)) *cluster {
 	t.Helper()
-	c := &cluster{t: t, store: store, tune: tune, log: &notebook{}}
+	c := &cluster{t: t, name: uuid.NewString(), store: store, tune: tune, log: &notebook{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("log of the nodes:\n%s", c.log)
@@ -124,7 +128,7 @@ func newClusterOn(t *testing.T, store flush.Store, n int, tune func(*Config)) *c
 // config returns a node's configuration for tests.
 func (c *cluster) config(name string) Config {
 	cfg := DefaultConfig()
-	cfg.Name, cfg.Cluster, cfg.Store, cfg.Ring = name, "test", c.store, testSettings()
+	cfg.Name, cfg.Cluster, cfg.Store, cfg.Ring = name, cmp.Or(c.name, "test"), c.store, testSettings()
 	cfg.PeerListen, cfg.GossipAddr, cfg.HTTPAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:1"
 	cfg.Secrets = [][]byte{[]byte(secretText)}
 	cfg.FlushInterval = 40 * time.Millisecond

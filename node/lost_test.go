@@ -179,7 +179,7 @@ func TestNode_CountsOnceWhenTheOutcomeOfAFlushIsUnknown(t *testing.T) {
 // Every reply of the store may be lost at each step of a life: joining, claiming, moving, leaving.
 func TestCluster_CountsExactlyWhenTheStoresRepliesAreLostAtEachStep(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 2, shortLeases)
+	c := newCluster(t, 2, func(cfg *Config) { cfg.LeaseTTL = 3 * shortLease })
 	l := c.newLoad(2, 40, always(c.nodes...))
 	l.advance(t, 50)
 	for _, i := range c.nodes {

@@ -162,6 +162,52 @@ func TestNode_HandsOverAsSoonAsTheFlushUnderWayHasEnded(t *testing.T) {
 	heir.faults.heal()
 }
 
+// The new owner stands in the store a moment before the flush that wrote it has ended. A round of the old owner that sees it
+// just then must not keep it from telling the heir, who would have to find out and to settle.
+func TestNode_TellsItsHeirAlsoWhenItReadsTheHandOverInTheStoreFirst(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2, func(cfg *Config) { cfg.LeaseTTL = time.Minute })
+	leaver, heir := c.nodes[0], c.nodes[1]
+	key := leaver.keyOf("k", 0)
+	leaver.add(key, 1)
+	c.exact(map[string]int64{key: 1})
+	gate := make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
+	written := leaver.faults.add(&fault{methods: []string{"Flush"}, do: func(_ context.Context, apply func() error) error {
+		err := apply()
+		<-gate
+		return err
+	}})
+	heir.faults.add(refuse(errDown, "Renew"))
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		leaver.Drain(context.Background())
+	}()
+	eventually(t, func() error {
+		if _, _, owning := leaver.ownership(partitionOf(key)); owning || written.hits("Flush") == 0 || c.owners()[partitionOf(key)].Owner != heir.id {
+			return errors.New("the hand-over is not written")
+		}
+		return nil
+	})
+	rounds := leaver.faults.add(pass("Renew"))
+	eventually(t, func() error {
+		leaver.refresh()
+		if rounds.hits("Renew") < 2 {
+			return errors.New("no round has ended")
+		}
+		return nil
+	})
+	release()
+	<-drained
+	heir.add(key, 1)
+	if got := heir.total(key); got != 2 {
+		t.Errorf("total %d", got)
+	}
+	heir.faults.heal()
+}
+
 func (i *instance) releasing(partition uint32) bool {
 	sl := &i.slots.all[partition]
 	sl.mu.Lock()

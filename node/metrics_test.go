@@ -66,7 +66,7 @@ func TestCluster_TellsItsState(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	n := c.nodes[1]
 	s := n.Cluster()
-	if s.Cluster != "test" || s.Node != "n2" || s.Partitions != int(testSettings().Partitions) || !s.StoreOK || s.RingVersion == "" {
+	if s.Cluster != c.name || s.Node != "n2" || s.Partitions != int(testSettings().Partitions) || !s.StoreOK || s.RingVersion == "" {
 		t.Errorf("%+v", s)
 	}
 	owned, wanted, self := 0, 0, 0

@@ -159,7 +159,7 @@ func (n *Node) release(w *world) {
 		sl := &n.slots.all[o.Partition]
 		n.slots.change(sl, func(p *counter.Partition) {
 			if p.Release(to) {
-				sl.urgent = true
+				sl.urgent, sl.heir = true, to
 				count++
 			} else if p.IsSettling() {
 				waiting = true

@@ -53,7 +53,7 @@ func TestCluster_CountsOnAndMovesNothingWhenTheStoreIsDownForLongerThanALease(t 
 // The nodes come back one after another: the first ones do not hand partitions over for a ring that lacks the last one.
 func TestCluster_HandsNothingOverForARingThatLacksWhoIsStillComingBack(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, shortLeases)
+	c := newCluster(t, 3, func(cfg *Config) { cfg.LeaseTTL = 2 * shortLease }) // the grace must last as long as the test looks on
 	first, second, last := c.unstable()
 	before := c.owners()
 	for _, i := range c.nodes {

@@ -14,12 +14,13 @@ type slot struct {
 	mu sync.Mutex
 	p  *counter.Partition
 
-	queued   *link  // in whose queue it stands
-	flushing bool   // the flusher has a batch of it
-	urgent   bool   // somebody waits for the store, or for a hand-over, since the last freeze
-	diverged uint64 // epoch for which diverged has been reported
-	accepted uint64 // increments accepted here (each one, also where several travel as one operation)
-	marks    []mark // for the age of what is pending
+	queued   *link          // in whose queue it stands
+	flushing bool           // the flusher has a batch of it
+	urgent   bool           // somebody waits for the store, or for a hand-over, since the last freeze
+	heir     counter.Origin // whom it is being handed to, while Releasing
+	diverged uint64         // epoch for which diverged has been reported
+	accepted uint64         // increments accepted here (each one, also where several travel as one operation)
+	marks    []mark         // for the age of what is pending
 
 	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
 }

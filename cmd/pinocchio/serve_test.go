@@ -125,6 +125,10 @@ func increment(t *testing.T, base, key string) {
 func value(t *testing.T, base, key string, want int) {
 	t.Helper()
 	status, answer := call(t, http.MethodGet, base+"/api/v1/increment/"+key, "")
+	// As its text says: a busy machine may need longer than an answer waits for a partition that is moving.
+	for limit := time.Now().Add(20 * time.Second); status == http.StatusServiceUnavailable && time.Now().Before(limit); {
+		status, answer = call(t, http.MethodGet, base+"/api/v1/increment/"+key, "")
+	}
 	if wanted := fmt.Sprintf(`{"data":{"value":%d}}`, want); status != http.StatusOK || strings.TrimSpace(answer) != wanted {
 		t.Errorf("%s: %d %s, want %s", base, status, answer, wanted)
 	}

@@ -16,7 +16,8 @@
 //   - later: answered with "Counted: later", as the owner of the key was not reached in time. They count.
 //   - unknown: they widen what a key's total may be. With 0 of them a total must be exact.
 //   - missing, doubled: over all keys, what totals lack or have too much beyond that.
-//   - recovery: from the fault until everything that it stopped was counted at once again, without "later".
+//   - recovery: from the loss of a node until the others counted everything of its at once again, without "later". Where
+//     the cluster cannot recover before the fault ends (pgkill, split, storm): from that end on.
 //
 // Whatever was started is ended by its process id, also after SIGINT, SIGTERM or a failure; and should this program
 // be killed, the kernel ends its children. It runs on Linux, and as root when Postgres is to have an account of its own.
