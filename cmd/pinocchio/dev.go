@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,15 +32,15 @@ func (c *devCmd) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("--nodes is %d, must be 1 to 16", c.Nodes)
 	}
 	log := c.logger(std.err)
-	url, err := c.url()
+	address, err := c.url()
 	if err != nil {
 		return err
 	}
-	store, err := c.open(ctx, url, "pinocchio dev", log)
+	store, err := c.open(ctx, address, "pinocchio dev", log)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	members, err := c.members(store)
+	members, err := c.members(store, log)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -52,7 +54,7 @@ func (c *devCmd) Run(ctx context.Context, std streams) error {
 			cancel() // one that cannot go on ends the others: there is one process
 		})
 	}
-	all.Go(func() { c.greet(ctx, std, url, members) })
+	all.Go(func() { c.greet(ctx, std, address, members) })
 	all.Wait()
 	return errors.Join(append(errs, store.Close())...)
 }
@@ -67,7 +69,7 @@ func (c *devCmd) url() (string, error) {
 	return "sqlite:" + filepath.Join(c.Data, "pinocchio.db"), nil
 }
 
-func (c *devCmd) members(store flush.Store) (members []*member, err error) {
+func (c *devCmd) members(store flush.Store, log *slog.Logger) (members []*member, err error) {
 	defer func() {
 		if err != nil {
 			for _, m := range members {
@@ -83,7 +85,6 @@ func (c *devCmd) members(store flush.Store) (members []*member, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("--http %q: the port must be a number", c.HTTP)
 	}
-	log := c.logger(os.Stderr)
 	for i := range c.Nodes {
 		cfg := c.config(log)
 		cfg.Name, cfg.Store = fmt.Sprintf("dev%d", i+1), store
@@ -102,7 +103,7 @@ func (c *devCmd) members(store flush.Store) (members []*member, err error) {
 }
 
 // greet says what to do, once everything is ready.
-func (c *devCmd) greet(ctx context.Context, std streams, url string, members []*member) {
+func (c *devCmd) greet(ctx context.Context, std streams, address string, members []*member) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for _, m := range members {
@@ -127,18 +128,24 @@ Totals are kept in %s. Try:
   curl %s/api/v1/cluster
 
 Stop with Ctrl-C.
-`, len(at), strings.Join(at, "  "), redacted(url), at[0], at[len(at)-1], at[0])
+`, len(at), strings.Join(at, "  "), redacted(address), at[0], at[len(at)-1], at[0])
 }
 
-// redacted hides the password of a URL.
-func redacted(url string) string {
-	scheme, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return url
+// redacted hides the password of a URL, wherever it stands.
+func redacted(store string) string {
+	if path, ok := strings.CutPrefix(store, "sqlite:"); ok {
+		return "sqlite:" + path
 	}
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		user, _, _ := strings.Cut(rest[:at], ":")
-		return scheme + "://" + user + rest[at:]
+	u, err := url.Parse(store)
+	if err != nil {
+		return "the store" // what cannot be read may hold a password anywhere
 	}
-	return url
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	q := u.Query()
+	q.Del("password")
+	q.Del("sslpassword")
+	u.RawQuery = q.Encode()
+	return u.String()
 }

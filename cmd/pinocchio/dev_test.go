@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -37,7 +38,7 @@ func TestDev_TakesThePortsBehindTheFirst(t *testing.T) {
 	first, last := twoPorts(t)
 	c := parsed(t, "--nodes", "2", "--http", first)
 	c.Data = t.TempDir()
-	members, err := c.members(noStore{})
+	members, err := c.members(noStore{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +100,12 @@ func TestDev_SaysInOneLineWhyItCannotStart(t *testing.T) {
 
 func TestRedacted_HidesThePassword(t *testing.T) {
 	for url, want := range map[string]string{
-		"postgres://user:pass@host/db":         "postgres://user@host/db",
-		"postgres://user:p@ss:w@host:5/db?x=y": "postgres://user@host:5/db?x=y",
-		"postgres://user@host/db":              "postgres://user@host/db",
-		"postgres://host/db":                   "postgres://host/db",
-		"sqlite:/data/pinocchio.db":            "sqlite:/data/pinocchio.db",
+		"postgres://u@h/d?password=secret&sslmode=disable": "postgres://u@h/d?sslmode=disable",
+		"postgres://user:pass@host/db":                     "postgres://user@host/db",
+		"postgres://user:p@ss:w@host:5/db?x=y":             "postgres://user@host:5/db?x=y",
+		"postgres://user@host/db":                          "postgres://user@host/db",
+		"postgres://host/db":                               "postgres://host/db",
+		"sqlite:/data/pinocchio.db":                        "sqlite:/data/pinocchio.db",
 	} {
 		if got := redacted(url); got != want {
 			t.Errorf("%s: %s, want %s", url, got, want)
