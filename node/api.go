@@ -12,8 +12,8 @@ type Durability uint8
 const (
 	DefaultDurability Durability = iota
 	Memory                       // the owner has applied it: every later read at any node sees it
-	Disk                         // and the origin's log is fsynced (not built yet)
-	Replica                      // and a second node holds it (not built yet)
+	Disk                         // and the origin's log is fsynced
+	Replica                      // and a second node holds it, also when origin and owner are one
 	Database                     // its number is persisted in the store
 )
 
@@ -23,6 +23,9 @@ type Increment struct {
 	Delta      int64
 	Durability Durability
 	Return     bool // the caller wants the total just after it
+	// ID is the request's idempotency key, 1-255 bytes; nil: none. An increment of Key with this ID is counted once within
+	// the retention (R9). Not kept after the call.
+	ID []byte
 }
 
 // Result of an accepted increment.
@@ -31,6 +34,14 @@ type Result struct {
 	HasTotal bool // Total is set: asked for, and known
 	// Later: the owner was not reached in time. The increment is held by this node and will be counted once.
 	Later bool
+	// Replayed: an earlier increment of the same key and ID was counted; this one adds nothing and tells that one's total.
+	Replayed bool
+}
+
+// Outcome is what became of one increment of many.
+type Outcome struct {
+	Result Result
+	Err    error
 }
 
 // Reading is a counter's total.
@@ -55,6 +66,8 @@ var (
 	ErrOutOfRange            = errors.New("the total would leave the range of a 64-bit counter")
 	ErrDurabilityTimeout     = errors.New("held and will be counted, but the asked durability was not reached in time")
 	ErrDurabilityUnavailable = errors.New("this durability is not available on this node")
+	ErrTooFewNodes           = errors.New("no second node is there to hold a copy")
+	ErrIDReused              = errors.New("this idempotency key was used for another increment of this counter")
 )
 
 // ClusterStatus is what one node knows of the whole cluster.

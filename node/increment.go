@@ -60,6 +60,13 @@ func (n *Node) Increment(in Increment) (Result, error) {
 	return n.await(sl, t, a, in.Return)
 }
 
+// IncrementMany adds to many counters: out[i] is what became of in[i]. One that is refused does not spoil the others.
+func (n *Node) IncrementMany(in []Increment, out []Outcome) {
+	for i := range in {
+		out[i].Result, out[i].Err = n.Increment(in[i])
+	}
+}
+
 func (n *Node) level(d Durability) (Durability, error) {
 	if d == DefaultDurability {
 		d = n.cfg.Durability
