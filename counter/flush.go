@@ -30,6 +30,7 @@ func (p *Partition) Freeze() (Batch, bool) {
 	w.frozen, w.handing = true, w.leaving
 	b := Batch{Partition: p.id, Epoch: w.epoch, NewOwner: w.newOwner}
 	b.Moves, b.Deltas = w.freeze(p.self, &p.out)
+	b.IDs = w.ids.freeze()
 	return b, true
 }
 
@@ -60,6 +61,7 @@ func (p *Partition) Done(epoch uint64, values []Value, quarantined []Delta) (pro
 func (p *Partition) Shrink(lim Limits) {
 	if p.own != nil {
 		p.own.cells.evict(lim.MaxClean)
+		p.own.ids.evict(lim.MaxIDs)
 	}
 }
 

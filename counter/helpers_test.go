@@ -96,7 +96,7 @@ func load(t tester, p *Partition, values map[string]int64, ledger map[Origin]uin
 	for k := range values {
 		keys = append(keys, k)
 	}
-	if !p.Loaded(token, keys, values, ledger) {
+	if !p.Loaded(token, &Snapshot{Wanted: Wanted{Keys: keys}, Values: values, Ledger: ledger}) {
 		t.Fatal("what was read is not used")
 	}
 }

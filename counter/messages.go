@@ -1,5 +1,10 @@
 package counter
 
+import (
+	"math"
+	"strings"
+)
+
 // Section is what an origin sends to the owner of one partition: operations First, First+1, ... in number order. It may
 // be sent any number of times; the owner's high-water mark makes a repeat harmless (R2).
 type Section struct {
@@ -31,7 +36,51 @@ const (
 	Total      ResultCode = iota // OpResult.Total is the total just after the operation
 	NoTotal                      // applied; its total is not known any more
 	OutOfRange                   // refused: it adds nothing
+	Replayed                     // adds nothing, since one with its idempotency key counts; OpResult.Total is that one's
+	IDReused                     // refused: its idempotency key was used for another operation
 )
+
+// UnknownTotal stands for the total of an operation with an idempotency key that could not be told when it was applied.
+const UnknownTotal = math.MinInt64
+
+// IDRef names an idempotency key: it counts per counter.
+type IDRef struct{ Key, ID string }
+
+// IDRow is an idempotency key that was counted: what it was used for, and the total just after it.
+type IDRow struct {
+	IDRef
+	Fingerprint uint64
+	Total       int64
+}
+
+// Wanted is what an owner must read from the store before it can go on.
+type Wanted struct {
+	Keys []string
+	IDs  []IDRef
+}
+
+// Empty says that nothing is wanted.
+func (w *Wanted) Empty() bool { return len(w.Keys)+len(w.IDs) == 0 }
+
+// Clone copies what w refers to.
+func (w Wanted) Clone() (c Wanted) {
+	for _, k := range w.Keys {
+		c.Keys = append(c.Keys, strings.Clone(k))
+	}
+	for _, r := range w.IDs {
+		c.IDs = append(c.IDs, IDRef{Key: strings.Clone(r.Key), ID: strings.Clone(r.ID)})
+	}
+	return c
+}
+
+// Snapshot is what was read of the store at one moment: the values of Keys, the rows of IDs, and the partition's ledger rows.
+// What is absent from a map is absent from the store.
+type Snapshot struct {
+	Wanted
+	Values map[string]int64
+	Rows   map[IDRef]IDRow
+	Ledger map[Origin]uint64
+}
 
 // OpResult is the outcome of an operation whose total was wanted, or that was refused.
 type OpResult struct {
@@ -54,10 +103,11 @@ type Answer struct {
 	Doubt bool
 }
 
-// Move takes an origin's ledger row from From to To (R3).
+// Move takes an origin's ledger row from From to To (R3). Sum is what these operations add up to, modulo 2^64.
 type Move struct {
 	Origin   Origin
 	From, To uint64
+	Sum      int64
 }
 
 // Delta is the sum to add to a key.
@@ -73,6 +123,7 @@ type Batch struct {
 	NewOwner  Origin // not nil: hand the partition over in the same statement
 	Moves     []Move
 	Deltas    []Delta
+	IDs       []IDRow // idempotency keys counted by these operations (R9)
 }
 
 // Value is a counter's value in the store.

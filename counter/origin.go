@@ -48,7 +48,7 @@ const (
 	Fine    Verdict = iota
 	Later           // wait a moment before the next section
 	Lookup          // the owner is not known: ask the store
-	Diverge         // the store has less than it once had: it came back from an older state
+	Diverge         // the store has less than it once had, by more than what is kept: it came back from an older state (R6)
 )
 
 // Take handles the owner's answer to the section sent at epoch sentAt.
@@ -63,12 +63,12 @@ func (p *Partition) Take(sentAt uint64, a *Answer) Verdict {
 		if a.Epoch != p.epoch {
 			return Later
 		}
-		if a.Applied < p.out.persisted {
+		if a.Applied < p.out.persisted && !p.out.restore(a.Applied) {
 			return Diverge
 		}
 		p.hello = false
 		if a.Code == OK {
-			p.out.ack(a.Applied, a.Results, a.Doubt)
+			p.out.ack(a.Applied, a.Results, a.Doubt, applied|held)
 			return Fine
 		}
 		p.out.acked = min(p.out.acked, a.Applied) // R2: the owner lacks what stands between
@@ -91,4 +91,11 @@ func (p *Partition) Persist(n uint64) {
 	}
 	p.out.heard = max(p.out.heard, n)
 	p.out.trim(min(p.out.heard, p.out.acked))
+}
+
+// Hello makes the next section go out even when it is empty and nothing is pending.
+func (p *Partition) Hello() {
+	if p.own == nil {
+		p.hello = true
+	}
 }

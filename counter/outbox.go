@@ -6,6 +6,7 @@ import "strings"
 // n stands at ops[n-persisted-1].
 //
 //	persisted ≤ acked ≤ sealed ≤ last
+//	persisted, logged ≤ logging ≤ sealed, persisted, held ≤ copying ≤ sealed (where the marks are behind persisted, they mean it)
 //
 // Operations up to sealed have left the origin's lock and never change (R1); those behind it are open: further
 // increments of the same key may be combined into them. acked is what the owner of the present epoch has applied; a new
@@ -19,6 +20,16 @@ type outbox struct {
 	sealed    uint64
 	answered  uint64
 	heard     uint64 // the store has everything up to here, though the owner's answer may still be under way
+
+	logging, logged uint64 // handed to the log on disk, and durable there
+	copying, held   uint64 // sent to the node that holds a copy, and there
+	hasLog          bool   // there is a log on disk
+
+	// kept are the last operations that the store has, in case that it loses them: it came back from an older state (R6). The
+	// last one of them is numbered persisted. keeps is set when they are to be kept.
+	kept  []Op
+	keeps bool
+	bytes int // what ops weigh, about
 
 	// open finds the open operation of a key while another node owns the partition. While this node owns it, the
 	// cell's record does (see cells.go), and open is empty.
@@ -36,8 +47,14 @@ func (o *outbox) at(n uint64) *Op { return &o.ops[n-o.persisted-1] }
 // append numbers a new operation (R1: the number is given here, once).
 func (o *outbox) append(op Op) uint64 {
 	o.ops = append(o.ops, op)
+	o.bytes += op.weight()
 	return o.last()
 }
+
+// OpBytes is about what an operation takes in memory besides its strings.
+const OpBytes = 96
+
+func (op *Op) weight() int { return OpBytes + len(op.Key) + len(op.ID) }
 
 // combine adds delta to the open operation numbered n, if it may still change; it reports whether it did.
 func (o *outbox) combine(n uint64, delta int64) bool {
@@ -66,10 +83,14 @@ func (o *outbox) add(key string, delta int64) uint64 {
 	return n
 }
 
-// wait lets t wait for the operation numbered n.
-func (o *outbox) wait(n uint64, t *Ticket, f Flags) {
+// wait lets t wait for the operation numbered n, which still lacks what missing says.
+func (o *outbox) wait(n uint64, t *Ticket, f Flags, missing evidence) {
 	op := o.at(n)
 	op.Flags |= f
+	t.need = t.Level.needs() & missing
+	if !o.hasLog {
+		t.need &^= logged
+	}
 	t.prefix, t.part, t.next = op.Delta, op.Delta, op.waiting
 	if op.waiting != nil {
 		t.part -= op.waiting.prefix
@@ -89,8 +110,9 @@ func (o *outbox) seal(n uint64) {
 }
 
 // ack notes that the present owner has applied everything up to n and tells the callers that waited for it.
-// results are in number order and cover operations whose total was wanted, or that were refused.
-func (o *outbox) ack(n uint64, results []OpResult, doubt bool) {
+// results are in number order and cover operations whose total was wanted, or that were refused. got is the evidence that the
+// acknowledgement is: that of another node says that two hold the operations.
+func (o *outbox) ack(n uint64, results []OpResult, doubt bool, got evidence) {
 	n = min(n, o.sealed)
 	for i := o.acked + 1; i <= n; i++ {
 		for len(results) > 0 && results[0].Number < i {
@@ -100,35 +122,23 @@ func (o *outbox) ack(n uint64, results []OpResult, doubt bool) {
 		if len(results) > 0 && results[0].Number == i {
 			r = &results[0]
 		}
-		o.applied(o.at(i), r, doubt)
+		o.applied(o.at(i), r, doubt, got)
 	}
 	o.acked = max(o.acked, n)
 	o.answered = max(o.answered, o.acked)
 }
 
 // applied gives the result to those who wait and tells those for whom that is enough.
-func (o *outbox) applied(op *Op, r *OpResult, doubt bool) {
-	rest, untold := (*Ticket)(nil), op.Delta
-	for t := op.waiting; t != nil; {
-		next := t.next // before finish: then the ticket is its caller's again
+func (o *outbox) applied(op *Op, r *OpResult, doubt bool, got evidence) {
+	untold := op.Delta
+	for t := op.waiting; t != nil; t = t.next {
 		if !t.gone {
 			untold -= t.part
 		}
-		switch {
-		case r != nil && r.Code == OutOfRange:
-			t.Err = ErrOutOfRange
-		case r != nil && r.Code == Total:
-			t.Total, t.HasTotal = r.Total-(op.Delta-t.prefix), true
-		}
+		t.result(op, r)
 		t.Doubt = doubt
-		if t.Level == Applied || t.Err != nil {
-			t.finish()
-		} else {
-			t.next, rest = rest, t
-		}
-		t = next
 	}
-	op.waiting = rest
+	op.got(got)
 	if r != nil && r.Code == OutOfRange {
 		// Once answered, the operation is resent as its resolved delta: nothing. The batch that carried the other
 		// content is refused by its epoch wherever it may still arrive. What belongs to callers who were told otherwise,
@@ -140,7 +150,39 @@ func (o *outbox) applied(op *Op, r *OpResult, doubt bool) {
 	}
 }
 
-// trim drops what the store has (R6: and nothing else).
+// result takes over what the owner says of the operation.
+func (t *Ticket) result(op *Op, r *OpResult) {
+	if r == nil {
+		return
+	}
+	switch r.Code {
+	case OutOfRange:
+		t.Err = ErrOutOfRange
+	case IDReused:
+		t.Err = ErrIDReused
+	case Total:
+		t.Total, t.HasTotal = r.Total-(op.Delta-t.prefix), true
+	case Replayed:
+		t.Total, t.HasTotal, t.Replayed = r.Total, r.Total != UnknownTotal, true
+	}
+}
+
+// got tells the operation's callers of evidence, and lets go of those who wait for nothing more.
+func (op *Op) got(e evidence) {
+	link := &op.waiting
+	for t := op.waiting; t != nil; {
+		next := t.next // before finish: then the ticket is its caller's again, who may use it for another operation
+		if t.need &^= e; t.need == 0 || t.Err != nil {
+			t.finish()
+		} else {
+			*link, link = t, &t.next
+		}
+		t = next
+	}
+	*link = nil
+}
+
+// trim drops what the store has (R6: and nothing else), or keeps it for the case that the store comes back from an older state.
 func (o *outbox) trim(n uint64) {
 	if n <= o.persisted {
 		return
@@ -148,11 +190,11 @@ func (o *outbox) trim(n uint64) {
 	must(n <= o.last(), "the store has operations that this origin never numbered")
 	k := int(n - o.persisted)
 	for i := range o.ops[:k] {
-		for t := o.ops[i].waiting; t != nil; {
-			next := t.next // before finish: then the ticket is its caller's again, who may use it for another operation
-			t.finish()
-			t = next
-		}
+		o.ops[i].got(applied | logged | held | persisted)
+		o.bytes -= o.ops[i].weight()
+	}
+	if o.keeps {
+		o.kept = append(o.kept, o.ops[:k]...)
 	}
 	rest := copy(o.ops, o.ops[k:])
 	clear(o.ops[rest:])
@@ -169,4 +211,55 @@ func (o *outbox) trim(n uint64) {
 func (o *outbox) rewind() {
 	o.acked = o.persisted
 	o.answered = max(o.answered, o.sealed)
+}
+
+// restore takes back what the store has lost of operations behind n: it came back from an older state. False: some of them are
+// not kept any more, and nothing is changed.
+func (o *outbox) restore(n uint64) bool {
+	if n >= o.persisted {
+		return true
+	}
+	k := o.persisted - n
+	if k > uint64(len(o.kept)) {
+		return false
+	}
+	at := len(o.kept) - int(k)
+	for i := at; i < len(o.kept); i++ {
+		o.bytes += o.kept[i].weight()
+	}
+	o.ops = append(append(make([]Op, 0, int(k)+len(o.ops)), o.kept[at:]...), o.ops...)
+	clear(o.kept[at:])
+	o.kept = o.kept[:at]
+	o.persisted, o.heard = n, min(o.heard, n)
+	o.rewind()
+	return true
+}
+
+// letGo forgets what is kept of the operations up to n.
+func (o *outbox) letGo(n uint64) {
+	floor := o.persisted - uint64(len(o.kept))
+	if n <= floor {
+		return
+	}
+	k := int(min(n, o.persisted) - floor)
+	rest := copy(o.kept, o.kept[k:])
+	clear(o.kept[rest:])
+	o.kept = o.kept[:rest]
+}
+
+// behind returns at most limit operations behind the mark, sealed, for another holder of them: the log, or a node.
+func (o *outbox) behind(mark *uint64, limit int) (first uint64, ops []Op) {
+	from := max(*mark, o.persisted)
+	n := min(o.last(), from+uint64(limit))
+	o.seal(n)
+	*mark = n
+	return from + 1, o.ops[from-o.persisted : n-o.persisted]
+}
+
+// safe notes that another holder has everything up to n, which moves its mark.
+func (o *outbox) safe(mark *uint64, n uint64, e evidence) {
+	for i := max(*mark, o.persisted) + 1; i <= n; i++ {
+		o.at(i).got(e)
+	}
+	*mark = max(*mark, n)
 }

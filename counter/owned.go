@@ -5,11 +5,14 @@ type owned struct {
 	epoch   uint64
 	streams map[Origin]*stream // of other origins; this node's own stream is its outbox
 	cells   cells
+	ids     ids
 
-	// self is this node's own operations: those up to selfFrozen are in the batch under way. Everything up to the
-	// outbox's last is applied while Owning, up to selfApplied while Releasing.
+	// self is this node's own operations: those up to selfApplied are applied, those up to selfFrozen are in the batch under
+	// way. While Owning, those behind selfApplied wait for the store to say whether an idempotency key was counted.
 	selfFrozen  uint64
 	selfApplied uint64
+	selfSum     sums
+	behind      bool // some of them were answered under an earlier owner, and are not applied yet (R8)
 
 	frozen   bool   // a batch is under way
 	handing  bool   // and it hands the partition over
@@ -23,10 +26,19 @@ type owned struct {
 
 // stream is an owner's high-water mark of one origin.
 type stream struct {
-	applied   uint64     // in memory
-	frozen    uint64     // in the batch under way
-	persisted uint64     // in the store
+	applied   uint64 // in memory
+	frozen    uint64 // in the batch under way
+	persisted uint64 // in the store
+	sum       sums
 	results   []OpResult // of operations that the origin may send again
+}
+
+// sums are what a stream's operations add up to, modulo 2^64: those in the batch under way, and those behind.
+type sums struct{ sent, pend int64 }
+
+func (s *sums) freeze() int64 {
+	s.sent, s.pend = s.pend, 0
+	return s.sent
 }
 
 // apply adds delta to the counter. It reports whether there was room; without room nothing changed. A promised delta has been
@@ -49,11 +61,11 @@ func (w *owned) apply(hash uint64, key string, delta int64, promised bool) (plac
 func (w *owned) freeze(self Origin, out *outbox) (moves []Move, deltas []Delta) {
 	if w.selfApplied > out.persisted {
 		w.selfFrozen = w.selfApplied
-		moves = append(moves, Move{Origin: self, From: out.persisted, To: w.selfApplied})
+		moves = append(moves, Move{Origin: self, From: out.persisted, To: w.selfApplied, Sum: w.selfSum.freeze()})
 	}
 	for id, s := range w.streams {
 		if s.frozen = s.applied; s.applied > s.persisted {
-			moves = append(moves, Move{Origin: id, From: s.persisted, To: s.applied})
+			moves = append(moves, Move{Origin: id, From: s.persisted, To: s.applied, Sum: s.sum.freeze()})
 		}
 	}
 	for i := range w.cells.dirty {
@@ -100,5 +112,6 @@ func (w *owned) committed(values []Value, quarantined []Delta) (progress []Progr
 			progress = append(progress, Progress{Origin: id, Persisted: s.persisted})
 		}
 	}
+	w.ids.committed()
 	return progress
 }

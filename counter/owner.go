@@ -4,41 +4,41 @@ package counter
 type Limits struct {
 	MaxDirty int // counters with unflushed changes; beyond it sections are refused as Busy (R10)
 	MaxClean int // counters kept although the store has all of them
+	MaxIDs   int // idempotency keys remembered although the store has them
 }
 
 // Handle applies a section from origin in number order, each number once (R2), and returns the answer. loading names the keys
-// whose totals are wanted and must be read from the store first: then nothing was applied and the code is Loading.
-// With noLoad the operations are applied all the same, without totals: the store cannot be read.
-func (p *Partition) Handle(origin Origin, s *Section, lim Limits, noLoad bool) (a Answer, loading []string) {
+// whose totals are wanted, and the idempotency keys, that must be read from the store first: then nothing was applied and the
+// code is Loading. With noLoad, for a store that cannot be read, operations are applied without totals; not so
+// those with an unknown idempotency key.
+func (p *Partition) Handle(origin Origin, s *Section, lim Limits, noLoad bool) (a Answer, loading Wanted) {
 	a = Answer{Partition: p.id, Code: Moved, Epoch: p.epoch, Owner: p.owner}
 	w := p.own
 	if p.Phase() != Owning || s.Epoch != w.epoch {
 		if p.Phase() == Releasing || s.Epoch > p.epoch || (w == nil && p.owner == p.self) {
 			a.Code = Busy // between two owners: soon one of them will know
 		}
-		return a, nil
+		return a, loading
 	}
 	st := w.streams[origin]
 	if st == nil {
 		a.Code = Unknown
-		return a, nil
+		return a, loading
 	}
 	a.Applied, a.Persisted = st.applied, st.persisted
 	if s.First > st.applied+1 {
 		a.Code = Gap
-		return a, nil
+		return a, loading
 	}
 	fresh := s.Ops[min(uint64(len(s.Ops)), st.applied+1-s.First):]
 	if len(fresh) > 0 {
 		if len(w.cells.dirty) > lim.MaxDirty {
 			a.Code = Busy
-			return a, nil
+			return a, loading
 		}
-		if !noLoad {
-			if loading = w.missing(fresh); loading != nil {
-				a.Code = Loading
-				return a, loading
-			}
+		if loading = w.missing(fresh, noLoad); !loading.Empty() {
+			a.Code = Loading
+			return a, loading
 		}
 	}
 	w.advance(st, s, fresh)
@@ -46,29 +46,36 @@ func (p *Partition) Handle(origin Origin, s *Section, lim Limits, noLoad bool) (
 		delete(w.settling, origin)
 	}
 	a.Code, a.Applied, a.Results = OK, st.applied, st.results
-	return a, nil
+	return a, loading
 }
 
 // settled returns a counter's total, known only when everything answered before is in it (R8).
 func (w *owned) settled(i uint32) (v int64, known bool) {
 	v, known, fits := w.cells.total(i)
-	return v, known && fits && len(w.settling) == 0
+	return v, known && fits && w.complete()
 }
 
-// missing returns the keys of the operations whose total is wanted and not known.
-func (w *owned) missing(ops []Op) (keys []string) {
-	if len(w.settling) > 0 {
-		return nil // no total can be told now anyway, and the stream must go on for the settling to end
-	}
+// complete says that everything which an earlier owner may have shown is applied (R8).
+func (w *owned) complete() bool { return len(w.settling) == 0 && !w.behind }
+
+// missing returns what must be read before the operations can be applied: totals that are wanted and not known, unless they
+// cannot be told now anyway, and unknown idempotency keys.
+func (w *owned) missing(ops []Op, noTotals bool) (want Wanted) {
+	noTotals = noTotals || !w.complete() // the stream must go on for the settling to end
 	for i := range ops {
-		if ops[i].Flags&Want == 0 {
+		op := &ops[i]
+		unknown := op.ID != "" && w.ids.find(op.ref()) == nil
+		if unknown {
+			want.IDs = append(want.IDs, op.ref())
+		}
+		if noTotals && !unknown || op.Flags&Want == 0 && op.ID == "" {
 			continue
 		}
-		if c, ok := w.cells.find(Hash(ops[i].Key), ops[i].Key); !ok || !w.cells.cell[c].known() {
-			keys = append(keys, ops[i].Key)
+		if c, ok := w.cells.find(Hash(op.Key), op.Key); !ok || !w.cells.cell[c].known() {
+			want.Keys = append(want.Keys, op.Key)
 		}
 	}
-	return keys
+	return want
 }
 
 // advance applies the operations that the stream has not seen. Results of earlier ones are kept until the origin
@@ -80,18 +87,63 @@ func (w *owned) advance(st *stream, s *Section, fresh []Op) {
 	for i := range fresh {
 		op := &fresh[i]
 		st.applied++ // R2: in order, without gaps
-		c, ok := w.apply(Hash(op.Key), op.Key, op.Delta, st.applied <= s.Answered)
-		switch {
-		case !ok:
-			st.results = append(st.results, OpResult{Number: st.applied, Code: OutOfRange})
-		case op.Flags&Want != 0:
-			r := OpResult{Number: st.applied, Code: NoTotal}
-			if v, known := w.settled(c); known {
-				r.Code, r.Total = Total, v
-			}
+		r, known := w.applyOp(op, st.applied, st.applied <= s.Answered, &st.sum)
+		must(known, "an idempotency key is applied before it is known")
+		if op.Flags&Want != 0 || op.ID != "" || r.Code == OutOfRange {
 			st.results = append(st.results, r)
 		}
 	}
+}
+
+// applyOp applies an operation of a stream; known is false when the store must be asked about its idempotency key first, and then
+// nothing has changed.
+func (w *owned) applyOp(op *Op, number uint64, promised bool, sum *sums) (r OpResult, known bool) {
+	hash := Hash(op.Key)
+	if op.ID != "" {
+		if r, known = w.applyID(hash, op, promised); !known {
+			return r, false
+		}
+	} else {
+		r = w.applyDelta(hash, op, promised)
+	}
+	if r.Code == Total || r.Code == NoTotal {
+		sum.pend += op.Delta
+	}
+	r.Number = number
+	return r, true
+}
+
+func (w *owned) applyDelta(hash uint64, op *Op, promised bool) OpResult {
+	c, ok := w.apply(hash, op.Key, op.Delta, promised)
+	if !ok {
+		return OpResult{Code: OutOfRange}
+	}
+	if v, known := w.settled(c); known {
+		return OpResult{Code: Total, Total: v}
+	}
+	return OpResult{Code: NoTotal}
+}
+
+// applyID applies an operation with an idempotency key: once (R9).
+func (w *owned) applyID(hash uint64, op *Op, promised bool) (r OpResult, known bool) {
+	e := w.ids.find(op.ref())
+	switch {
+	case e == nil:
+		return r, false
+	case e.counted && e.row.Fingerprint != op.fingerprint():
+		return OpResult{Code: IDReused}, true
+	case e.counted:
+		return OpResult{Code: Replayed, Total: e.row.Total}, true
+	}
+	if r = w.applyDelta(hash, op, promised); r.Code == OutOfRange {
+		return r, true
+	}
+	total := int64(UnknownTotal)
+	if r.Code == Total {
+		total = r.Total
+	}
+	w.ids.count(e, op.fingerprint(), total)
+	return r, true
 }
 
 // AddOrigin tells an owner of a process that has registered since it acquired the partition.
@@ -159,7 +211,7 @@ func (p *Partition) Total(hash uint64, key string) (int64, ReadState) {
 	switch {
 	case p.Phase() != Owning:
 		return 0, ReadMoved
-	case len(p.own.settling) > 0:
+	case !p.own.complete():
 		return 0, ReadSettle
 	}
 	i, ok := p.own.cells.find(hash, key)
@@ -184,25 +236,31 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 	return LoadToken{epoch: p.own.epoch, flushed: p.own.flushed}, true
 }
 
-// Loaded takes the values of keys as read from the store, together with the partition's ledger rows, in one snapshot made
-// after BeginLoad (R8). No batch may have ended since; one that is under way is in the snapshot if its ledger moves are.
-// It reports whether the values were used; if not, read again.
-func (p *Partition) Loaded(t LoadToken, keys []string, values map[string]int64, ledger map[Origin]uint64) bool {
+// Loaded takes what was read from the store in one snapshot made after BeginLoad (R8). No batch may have ended since; one that is
+// under way is in the snapshot if its ledger moves are. It reports whether the snapshot was used; if not, read again.
+func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
 	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed {
 		return false
 	}
-	included := w.frozen && w.frozenIn(p.self, &p.out, ledger)
-	for _, key := range keys {
+	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
+	for _, key := range s.Keys {
 		i := w.cells.place(Hash(key), key)
 		if w.cells.cell[i].known() {
 			continue
 		}
-		v := values[key]
+		v := s.Values[key]
 		if r := w.cells.cell[i].record(); r != 0 && included {
 			v -= w.cells.dirty[r-1].sent
 		}
 		w.cells.cell[i].setBase(v)
+	}
+	for _, ref := range s.IDs {
+		row, counted := s.Rows[ref]
+		w.ids.learn(ref, row, counted)
+	}
+	if !w.leaving {
+		p.catchUp()
 	}
 	return true
 }

@@ -1,5 +1,10 @@
 package counter
 
+import (
+	"errors"
+	"strings"
+)
+
 // Phase of a partition at one node. See the package comment.
 type Phase uint8
 
@@ -31,6 +36,31 @@ func New(id uint32, self Origin) *Partition {
 	return &Partition{id: id, self: self}
 }
 
+// Holders says what keeps operations besides this partition's memory.
+type Holders struct {
+	Log  bool // a log on disk: see ToLog
+	Keep bool // what the store has is kept until LetGo, in case that the store comes back from an older state
+}
+
+// With sets the partition's other holders. It is called before anything is added.
+func (p *Partition) With(h Holders) *Partition {
+	p.out.hasLog, p.out.keeps = h.Log, h.Keep
+	return p
+}
+
+// Restore returns partition id as the past process self left it in its log: operations first, first+1, ..., to be resent
+// under their old numbers. Callers may have been told of each of them.
+func Restore(id uint32, self Origin, first uint64, ops []Op) *Partition {
+	p := New(id, self)
+	p.out.ops = ops
+	p.out.persisted, p.out.acked = first-1, first-1
+	p.out.sealed, p.out.answered = p.out.last(), p.out.last()
+	for i := range ops {
+		p.out.bytes += ops[i].weight()
+	}
+	return p
+}
+
 // Added says what became of an increment.
 type Added struct {
 	Number   uint64 // of its operation
@@ -38,17 +68,47 @@ type Added struct {
 	Applied  bool   // it is applied here: this node is the owner
 	Total    int64  // with HasTotal: the total just after it
 	HasTotal bool
+	Replayed bool // applied, and adds nothing: one with its idempotency key counts, and Total is that one's
 }
 
 // Add accepts an increment. Owning, it is applied at once; otherwise it waits in the outbox. ErrOutOfRange: the total
 // would leave int64, and nothing was accepted. hash is Hash(key); key is not kept.
 func (p *Partition) Add(hash uint64, key string, delta int64) (Added, error) {
-	if p.Phase() == Owning {
+	if p.Phase() == Owning && p.own.selfApplied == p.out.last() {
 		return p.addOwned(hash, key, delta)
 	}
 	last := p.out.last()
 	n := p.out.add(key, delta)
 	return Added{Number: n, Fresh: n > last}, nil
+}
+
+// ErrIDMissing is returned by AddID when the store must be asked first about the idempotency key. Nothing was accepted.
+var ErrIDMissing = errors.New("the store must be asked about the idempotency key")
+
+// AddID is Add with an idempotency key (R9). Owning, it may return ErrIDMissing and ErrIDReused. A repeat is an operation
+// of its own, which adds nothing: its evidence is as good as the first one's.
+func (p *Partition) AddID(hash uint64, ref IDRef, delta int64) (Added, error) {
+	op := Op{Key: strings.Clone(ref.Key), Delta: delta, ID: strings.Clone(ref.ID)}
+	if p.Phase() != Owning || p.own.selfApplied != p.out.last() {
+		return Added{Number: p.out.append(op), Fresh: true}, nil
+	}
+	w := p.own
+	r, known := w.applyID(hash, &op, false)
+	switch {
+	case !known:
+		return Added{}, ErrIDMissing
+	case r.Code == OutOfRange:
+		return Added{}, ErrOutOfRange
+	case r.Code == IDReused:
+		return Added{}, ErrIDReused
+	}
+	a := Added{Number: p.out.append(op), Fresh: true, Applied: true, Replayed: r.Code == Replayed}
+	a.Total, a.HasTotal = r.Total, r.Code != NoTotal && r.Total != UnknownTotal
+	w.selfApplied = a.Number
+	if !a.Replayed {
+		w.selfSum.pend += delta
+	}
+	return a, nil
 }
 
 func (p *Partition) addOwned(hash uint64, key string, delta int64) (Added, error) {
@@ -66,6 +126,7 @@ func (p *Partition) addOwned(hash uint64, key string, delta int64) (Added, error
 	}
 	a.Number = r.op
 	w.selfApplied = p.out.last()
+	w.selfSum.pend += delta
 	return a, nil
 }
 
@@ -78,7 +139,11 @@ func (p *Partition) Wait(n uint64, t *Ticket, want bool) {
 	if t.Level == Persisted {
 		f |= Urgent
 	}
-	p.out.wait(n, t, f)
+	missing := applied | logged | held | persisted
+	if p.own != nil && n <= p.own.selfApplied {
+		missing &^= applied
+	}
+	p.out.wait(n, t, f, missing)
 }
 
 // Forget notes that t's caller has stopped waiting.
@@ -110,6 +175,9 @@ func (p *Partition) Owner() (Origin, uint64) { return p.owner, p.epoch }
 
 // Pending returns the count of this origin's operations that the store does not have (R6).
 func (p *Partition) Pending() int { return len(p.out.ops) }
+
+// PendingBytes returns about what they and those that are kept weigh in memory.
+func (p *Partition) PendingBytes() int { return p.out.bytes + OpBytes*len(p.out.kept) }
 
 // Last returns the highest number given to an operation of this origin.
 func (p *Partition) Last() uint64 { return p.out.last() }
@@ -150,8 +218,9 @@ func (p *Partition) Drop() {
 
 // Acquire makes this node the owner since epoch, from what the store has: ledger holds the partition's rows, origins every
 // process that is not closed, await those which may hold operations that an earlier owner had answered (R8): empty after a
-// graceful move. The operations of this node's own outbox are applied at once.
-func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, await []Origin) {
+// graceful move. The operations of this node's own outbox are applied at once, unless something is Wanted for it. False: the
+// store has lost operations of this node that are not kept any more (R6).
+func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, await []Origin) bool {
 	must(p.own == nil && epoch >= p.epoch, "acquired twice, or from the past")
 	w := &owned{epoch: epoch, streams: make(map[Origin]*stream), settling: make(map[Origin]struct{})}
 	for _, o := range origins {
@@ -167,36 +236,61 @@ func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, awa
 	}
 	p.own, p.owner, p.epoch = w, p.self, epoch
 	p.sending, p.hello = false, false
+	ok := p.out.restore(ledger[p.self])
 	p.out.trim(ledger[p.self])
 	p.out.rewind()
-	p.applyOutbox()
+	w.selfApplied = p.out.persisted
+	p.catchUp()
+	return ok
 }
 
-// applyOutbox applies this node's own waiting operations, as the owner that it has just become.
-func (p *Partition) applyOutbox() {
+// catchUp applies this node's own waiting operations as their owner, up to one with an idempotency key that the store must be
+// asked about first.
+func (p *Partition) catchUp() {
 	w, o := p.own, &p.out
+	if w == nil || w.selfApplied == o.last() {
+		return
+	}
 	o.seal(o.last())
 	var results []OpResult
-	for n := o.persisted + 1; n <= o.last(); n++ {
-		op := o.at(n)
-		code := NoTotal // the store's part of the total is not read yet
-		if _, ok := w.apply(Hash(op.Key), op.Key, op.Delta, n <= o.answered); !ok {
-			code = OutOfRange
+	n := w.selfApplied
+	for ; n < o.last(); n++ {
+		r, known := w.applyOp(o.at(n+1), n+1, n+1 <= o.answered, &w.selfSum)
+		if !known {
+			break
 		}
-		results = append(results, OpResult{Number: n, Code: code})
+		results = append(results, r)
 	}
-	o.ack(o.last(), results, false)
-	w.selfApplied = o.last()
+	w.selfApplied, w.behind = n, n < o.answered
+	o.ack(n, results, false, applied)
 }
+
+// Wanted returns what this owner must read from the store to apply its own operations.
+func (p *Partition) Wanted() (want Wanted) {
+	w := p.own
+	if w == nil || w.leaving {
+		return want
+	}
+	for n := w.selfApplied + 1; n <= p.out.last() && len(want.IDs) < maxWanted; n++ {
+		if op := p.out.at(n); op.ID != "" && w.ids.find(op.ref()) == nil {
+			want.IDs = append(want.IDs, op.ref())
+			want.Keys = append(want.Keys, op.Key)
+		}
+	}
+	return want
+}
+
+// maxWanted bounds what an owner reads for its own operations at a time.
+const maxWanted = 1024
 
 // Release stops applying: the next Freeze hands the partition to newOwner. Operations accepted from here on wait in the
 // outbox for it. A settling owner does not hand over, and false says so: the next one would think it had everything (R8).
 func (p *Partition) Release(newOwner Origin) bool {
-	if p.Phase() != Owning || len(p.own.settling) > 0 {
+	if p.Phase() != Owning || len(p.own.settling) > 0 || p.own.selfApplied < p.out.last() {
 		return false
 	}
 	p.out.seal(p.out.last()) // the records of the cells no longer find open operations
-	p.out.ack(p.out.last(), nil, false)
+	p.out.ack(p.out.last(), nil, false, applied)
 	p.own.newOwner, p.own.leaving = newOwner, true
 	return true
 }

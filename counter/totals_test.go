@@ -75,7 +75,7 @@ func TestR8_ALoadThatRacedWithTheEndOfABatchIsNotUsed(t *testing.T) {
 	b, _ := p.Freeze()
 	token, _ := p.BeginLoad()
 	p.Done(b.Epoch, nil, nil)
-	if p.Loaded(token, []string{"k"}, map[string]int64{"k": 100}, nil) {
+	if p.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 100}}) {
 		t.Fatal("a snapshot from before the flush was used")
 	}
 	if _, state := p.Total(Hash("k"), "k"); state != ReadMissing {
@@ -87,11 +87,11 @@ func TestR8_ALoadOfAnotherEpochIsNotUsed(t *testing.T) {
 	p := owner(me, nil)
 	token, _ := p.BeginLoad()
 	p.Learn(other, 2)
-	if p.Loaded(token, []string{"k"}, nil, nil) {
+	if p.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}}}) {
 		t.Fatal("used without being the owner")
 	}
 	p.Acquire(3, nil, nil, nil)
-	if p.Loaded(token, []string{"k"}, nil, nil) {
+	if p.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}}}) {
 		t.Fatal("used at another epoch")
 	}
 }
@@ -118,7 +118,7 @@ func TestR8_ASettlingOwnerTellsNoTotals(t *testing.T) {
 	// Increments do not wait, but their totals are not known.
 	s := Section{Epoch: 2, First: 4, Answered: 5, Ops: []Op{{Key: "k", Delta: 10, Flags: Want}}}
 	ans, loading := p.Handle(me, &s, free, false)
-	equal(t, "loading", len(loading), 0)
+	equal(t, "loading", len(loading.Keys), 0)
 	equal(t, "answer", fmt.Sprint(ans.Code, ans.Applied, ans.Results), fmt.Sprint(OK, 4, []OpResult{{4, NoTotal, 0}}))
 	equal(t, "settled before operation 5 is there", p.IsSettling(), true)
 
@@ -167,11 +167,11 @@ func TestR8_WantedTotalsAreReadFromTheStoreFirst(t *testing.T) {
 	s := Section{Epoch: 1, First: 1, Ops: []Op{{Key: "a", Delta: 1}, {Key: "b", Delta: 1, Flags: Want}, {Key: "c", Delta: 1, Flags: Want}}}
 	a, loading := p.Handle(other, &s, free, false)
 	equal(t, "code", a.Code, Loading)
-	equal(t, "loading", fmt.Sprint(loading), "[b c]")
+	equal(t, "loading", fmt.Sprint(loading.Keys), "[b c]")
 	equal(t, "applied", a.Applied, 0)
 	load(t, p, map[string]int64{"b": 10, "c": 20}, nil)
 	a, loading = p.Handle(other, &s, free, false)
-	equal(t, "loading", len(loading), 0)
+	equal(t, "loading", len(loading.Keys), 0)
 	equal(t, "results", fmt.Sprint(a.Results), fmt.Sprint([]OpResult{{2, Total, 11}, {3, Total, 21}}))
 	again := Section{Epoch: 1, First: 1, Ops: s.Ops} // a repeat waits for nothing
 	a, _ = p.Handle(other, &again, free, false)
@@ -182,7 +182,7 @@ func TestHandle_CountsWithoutTotalsWhenTheStoreCannotBeRead(t *testing.T) {
 	p := owner(me, nil)
 	s := Section{Epoch: 1, First: 1, Ops: []Op{{Key: "b", Delta: 1, Flags: Want}}}
 	a, loading := p.Handle(other, &s, free, true)
-	equal(t, "answer", fmt.Sprint(a.Code, a.Applied, a.Results, loading), fmt.Sprint(OK, 1, []OpResult{{1, NoTotal, 0}}, []string(nil)))
+	equal(t, "answer", fmt.Sprint(a.Code, a.Applied, a.Results, loading.Keys), fmt.Sprint(OK, 1, []OpResult{{1, NoTotal, 0}}, []string(nil)))
 }
 
 func TestShrink_LetsGoOfWhatTheStoreHasOnly(t *testing.T) {

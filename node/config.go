@@ -32,9 +32,17 @@ type Config struct {
 	StoreTimeout  time.Duration // how long an answer may wait for durability `database`
 	DrainTimeout  time.Duration // how long a stopping node tries to hand over and flush
 
-	MaxPending  int           // operations that this node holds for the store; beyond it increments are refused
-	MaxCounters int           // counters kept in memory although the store has them
-	Retention   time.Duration // how long the ledger remembers a process that vanished
+	// DataDir is the folder of the log on disk, this node's own; empty: no log, and no durability `disk`.
+	DataDir string
+	// KeepPersisted is for how long operations are kept although the store has them: they are sent again when the
+	// database comes back from a state that is older by less than that (R6). 0: not at all.
+	KeepPersisted time.Duration
+
+	MaxPending int // operations that this node holds for the store; beyond it increments are refused
+	// MaxPendingBytes is what these operations, and those that are kept although the store has them, may weigh in memory.
+	MaxPendingBytes int
+	MaxCounters     int           // counters kept in memory although the store has them
+	Retention       time.Duration // how long the ledger remembers a process that vanished
 
 	Logger *slog.Logger
 }
@@ -52,10 +60,13 @@ func DefaultConfig() Config {
 		OwnerTimeout:  2 * time.Second,
 		StoreTimeout:  5 * time.Second,
 		DrainTimeout:  15 * time.Second,
+		KeepPersisted: 10 * time.Second,
 		MaxPending:    2_000_000,
-		MaxCounters:   4_000_000,
-		Retention:     30 * 24 * time.Hour,
-		Logger:        slog.Default(),
+
+		MaxPendingBytes: 512 << 20,
+		MaxCounters:     4_000_000,
+		Retention:       30 * 24 * time.Hour,
+		Logger:          slog.Default(),
 	}
 }
 
@@ -87,7 +98,11 @@ func (c *Config) Validate() error {
 	between("the retention", c.Retention, time.Hour, 10*365*24*time.Hour)
 	bad(c.MaxPending < 1000, "max pending is %d, must be at least 1000", c.MaxPending)
 	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)
-	bad(c.Durability != Memory && c.Durability != Database, "the durability must be memory or database")
+	bad(c.Durability < Memory || c.Durability > Database, "the durability must be memory, disk, replica or database")
+	bad(c.Durability == Disk && c.DataDir == "", "durability disk needs a folder for the log: set --data")
+	bad(c.MaxPendingBytes < 1<<20, "max pending bytes is %d, must be at least 1 MiB", c.MaxPendingBytes)
+	bad(c.KeepPersisted != 0 && c.KeepPersisted < c.FlushInterval, "what is kept for a database that comes back from an older state must last for a flush interval, or be off (0)")
+	bad(c.KeepPersisted > time.Hour, "what is kept for a database that comes back from an older state may last an hour at most")
 	for i, s := range c.Secrets {
 		// Unchecked, a short one would protect messages between nodes but not gossip (R13).
 		_, err := gossip.DeriveKey(s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,49 +72,60 @@ func TestNode_StartsAPartitionAfreshWhenTheLedgerChangedBehindItsBack(t *testing
 	}
 }
 
-// A ledger that went back below what its origin has dropped cannot be mended: those operations are nowhere any more. It is
-// reported, once for each epoch, and stops nothing else.
-func TestCluster_ReportsALedgerThatWentBackAndCountsOnElsewhere(t *testing.T) {
+// R6: the database came back from a state that lacks what the origins have seen persisted. They keep it for a while and send it again.
+func TestCluster_ResendsWhatTheDatabaseLostWhenItWentBackInTime(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t)
 	database := pg.NewDatabase(t)
 	c := newClusterOn(t, openStore(t, pg.URL(database)), 2, shortLeases)
 	owner, other := c.nodes[0], c.nodes[1]
-	key, sound := owner.keyOf("k", 0), other.keyOf("k", 0)
+	key := owner.keyOf("k", 0)
+	for n := range int64(3) {
+		other.add(key, 1)
+		owner.add(key, 10)
+		c.exact(map[string]int64{key: 11 * (n + 1)})
+	}
+	pg.Query(t, database, fmt.Sprintf("update ledger set number = 1 where partition = %d", partitionOf(key)))
+	pg.Query(t, database, fmt.Sprintf("update counters set value = 11 where key = '%s'", key))
+	other.add(key, 1)
+	eventually(t, func() error {
+		if owner.count.conflicts.Get() == 0 {
+			return errors.New("nothing was reported")
+		}
+		return nil
+	})
+	c.exact(map[string]int64{key: 34})
+	owner.add(key, 10)
+	c.exact(map[string]int64{key: 44})
+}
+
+// R6: what is not kept any more is missing. The node that knows says so and stops.
+func TestNode_StopsWhenTheDatabaseLostWhatIsNotKeptAnyMore(t *testing.T) {
+	t.Parallel()
+	pg := pgtest.Start(t)
+	database := pg.NewDatabase(t)
+	c := newClusterOn(t, openStore(t, pg.URL(database)), 2, func(cfg *Config) {
+		shortLeases(cfg)
+		cfg.KeepPersisted = 0
+	})
+	owner, other := c.nodes[0], c.nodes[1]
+	key := owner.keyOf("k", 0)
 	for n := range int64(3) {
 		other.add(key, 1)
 		c.exact(map[string]int64{key: n + 1})
 	}
 	pg.Query(t, database, fmt.Sprintf("update ledger set number = 1 where partition = %d", partitionOf(key)))
 	other.add(key, 1)
-	other.away.Store(true) // it will end with operations that nobody takes
-	awaitResends := func() {
-		t.Helper()
-		sent := other.count.forwardedOut.Get()
-		eventually(t, func() error {
-			if again := other.count.forwardedOut.Get() - sent; again < 20 {
-				return fmt.Errorf("sent %d times", again)
-			}
-			return nil
-		})
+	other.away.Store(true)
+	select {
+	case <-other.done:
+	case <-time.After(patience):
+		t.Fatal("goes on")
 	}
-	eventually(t, func() error {
-		if owner.count.conflicts.Get() == 0 || other.count.conflicts.Get() == 0 {
-			return errors.New("nothing was reported")
-		}
-		return nil
-	})
-	awaitResends()
-	if got := other.count.conflicts.Get(); got != 1 {
-		t.Errorf("reported %d times", got)
+	if err := other.err; err == nil || !strings.Contains(err.Error(), "it has 1, and once had 3") {
+		t.Errorf("ended with %v", err)
 	}
-	for _, i := range c.nodes {
-		i.add(sound, 1)
+	if got := other.count.lostOps.Get(); got != 2 {
+		t.Errorf("%d operations are known to be lost", got)
 	}
-	eventually(t, func() error {
-		if got := c.stored(sound)[sound]; got != 2 {
-			return fmt.Errorf("the store has %d of another counter", got)
-		}
-		return nil
-	})
 }

@@ -237,7 +237,7 @@ func (n *Node) heed(w *world) {
 			}
 		}
 		for _, id := range p.Settling() {
-			if m := w.members[id]; m == nil || (m.LeaseLeft <= 0 && !m.alive) {
+			if m := w.members[id]; m == nil || (m.LeaseLeft <= 0 && !m.alive && !n.haunted(id)) {
 				p.StopAwaiting(id)
 			}
 		}

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 	"unsafe"
@@ -8,131 +10,226 @@ import (
 	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
+// request is one increment on its way: accepted, and maybe waiting for evidence.
+type request struct {
+	in     Increment
+	sl     *slot
+	added  counter.Added
+	ticket *counter.Ticket // nil: done already, result holds the answer
+	result Result
+	flush  bool // the store is waited for, and this node flushes the partition
+}
+
 // Increment adds to a counter. It returns when the asked durability is reached (R7), or says in the Result that the
 // increment will be counted later. Errors mean that it was not accepted, but for ErrDurabilityTimeout.
 func (n *Node) Increment(in Increment) (Result, error) {
-	level, err := n.level(in.Durability)
-	if err != nil {
+	var c request
+	if err := n.begin(&c, in); err != nil {
 		return Result{}, err
 	}
+	if c.ticket == nil {
+		return c.result, nil
+	}
+	if c.flush {
+		n.flusher.Kick()
+	}
+	timer := getTimer(n.patience(&c))
+	defer putTimer(timer)
+	return n.await(&c, timer)
+}
+
+// IncrementMany adds to many counters: out[i] is what became of in[i]. One that is refused does not spoil the others. They
+// are accepted in their order, and waited for together.
+func (n *Node) IncrementMany(in []Increment, out []Outcome) {
+	requests := getRequests(len(in))
+	defer putRequests(requests)
+	flush := false
+	for i := range in {
+		c := &(*requests)[i]
+		*c = request{}
+		if out[i].Err = n.begin(c, in[i]); out[i].Err == nil {
+			out[i].Result = c.result
+			flush = flush || c.flush
+		}
+	}
+	if flush {
+		n.flusher.Kick()
+	}
+	began := time.Now()
+	for i := range in {
+		if c := &(*requests)[i]; c.ticket != nil {
+			timer := getTimer(n.patience(c) - time.Since(began))
+			out[i].Result, out[i].Err = n.await(c, timer)
+			putTimer(timer)
+		}
+	}
+}
+
+// begin accepts an increment, or says why not.
+func (n *Node) begin(c *request, in Increment) error {
+	level, err := n.level(in.Durability)
+	if err != nil {
+		return err
+	}
 	if !n.accepting.Load() {
-		return Result{}, ErrNotReady
+		return ErrNotReady
 	}
-	if n.slots.pending.Load() >= int64(n.cfg.MaxPending) { // R10: before acceptance, never after
+	if n.full() { // R10: before acceptance, never after
 		n.count.overloaded.Inc()
-		return Result{}, ErrOverloaded
+		return ErrOverloaded
 	}
+	c.in = in
 	// The core keeps no key that it is given: it clones what it must hold.
 	key := unsafe.String(unsafe.SliceData(in.Key), len(in.Key))
 	hash := counter.Hash(key)
-	sl := n.slots.of(hash)
+	c.sl = n.slots.of(hash)
+	if in.ID != nil {
+		return n.beginOnce(c, hash, counter.IDRef{Key: key, ID: string(in.ID)}, level)
+	}
 	if in.Return {
-		n.warm(sl, hash, key)
+		n.warm(c.sl, hash, key)
 	}
-
-	sl.mu.Lock()
+	c.sl.mu.Lock()
+	defer c.sl.mu.Unlock()
 	if !n.accepting.Load() { // again, under the lock: see leave
-		sl.mu.Unlock()
-		return Result{}, ErrNotReady
+		return ErrNotReady
 	}
-	a, err := sl.p.Add(hash, key, in.Delta)
-	if err != nil {
-		sl.mu.Unlock()
+	if c.added, err = c.sl.p.Add(hash, key, in.Delta); err != nil {
 		n.count.outOfRange.Inc()
-		return Result{}, ErrOutOfRange
+		return ErrOutOfRange
 	}
+	n.accepted(c, level, counter.OpBytes+len(key))
+	return nil
+}
+
+// accepted sees to it that what was just added gets where the level wants it. The slot's lock is held.
+func (n *Node) accepted(c *request, level Durability, weight int) {
+	sl := c.sl
 	sl.accepted++
-	if a.Fresh {
+	if c.added.Fresh {
 		n.slots.pending.Add(1)
+		n.slots.bytes.Add(int64(weight))
 	}
-	if a.Applied && level == Memory {
-		sl.mu.Unlock()
-		return n.applied(a, in.Return), nil
+	if n.scribe != nil {
+		n.scribe.note(sl, level != Memory)
 	}
-	t := getTicket(level)
-	sl.p.Wait(a.Number, t, in.Return)
-	sl.urgent = sl.urgent || a.Applied
+	if c.added.Applied && level == Memory {
+		c.result = n.applied(c)
+		return
+	}
+	c.ticket = getTicket(level)
+	sl.p.Wait(c.added.Number, c.ticket, c.in.Return || c.in.ID != nil)
+	c.flush = c.added.Applied && level == Database
+	sl.urgent = sl.urgent || c.flush
 	n.enqueue(sl)
-	sl.mu.Unlock()
-	if a.Applied {
-		n.flusher.Kick()
-	}
-	return n.await(sl, t, a, in.Return)
 }
 
-// IncrementMany adds to many counters: out[i] is what became of in[i]. One that is refused does not spoil the others.
-func (n *Node) IncrementMany(in []Increment, out []Outcome) {
-	for i := range in {
-		out[i].Result, out[i].Err = n.Increment(in[i])
-	}
+// full says that no more can be held for the store.
+func (n *Node) full() bool {
+	return n.slots.pending.Load() >= int64(n.cfg.MaxPending) || n.slots.bytes.Load() >= int64(n.cfg.MaxPendingBytes)
 }
 
+// level finds the durability that is asked for, and whether this node can give it now.
 func (n *Node) level(d Durability) (Durability, error) {
 	if d == DefaultDurability {
 		d = n.cfg.Durability
 	}
-	if d != Memory && d != Database {
+	switch d {
+	case Memory, Database:
+		return d, nil
+	case Disk:
+		if n.scribe == nil {
+			return d, fmt.Errorf("%w: it keeps no log on disk (start it with --data)", ErrDurabilityUnavailable)
+		}
+	case Replica:
+		return d, ErrTooFewNodes
+	default:
 		return d, ErrDurabilityUnavailable
+	}
+	if n.scribe.fault() != nil {
+		return d, fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
 	}
 	return d, nil
 }
 
 // applied answers an increment of a partition that this node owns.
-func (n *Node) applied(a counter.Added, want bool) Result {
+func (n *Node) applied(c *request) Result {
 	if !n.lease.probably() {
 		n.count.later.Inc()
 		return Result{Later: true}
 	}
-	return Result{Total: a.Total, HasTotal: want && a.HasTotal}
+	return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}
+}
+
+// patience is how long a call may wait for its evidence: for a node, or for a disk or the store.
+func (n *Node) patience(c *request) time.Duration {
+	if c.ticket.Level == counter.Applied || c.in.Durability == DefaultDurability && c.ticket.Level != counter.Persisted {
+		return n.cfg.OwnerTimeout
+	}
+	return n.cfg.StoreTimeout
 }
 
 // await waits for the evidence that the ticket asks for.
-func (n *Node) await(sl *slot, t *counter.Ticket, a counter.Added, want bool) (Result, error) {
-	limit := n.cfg.OwnerTimeout
-	if t.Level == counter.Persisted {
-		limit = n.cfg.StoreTimeout
-	}
-	timer := getTimer(limit)
-	defer putTimer(timer)
+func (n *Node) await(c *request, timer *time.Timer) (Result, error) {
+	t := c.ticket
 	select {
 	case <-t.Done:
 	case <-timer.C:
-		return n.expired(sl, t)
+		return n.expired(c)
 	}
 	defer putTicket(t)
+	return n.outcome(c)
+}
+
+// outcome is what a finished ticket says.
+func (n *Node) outcome(c *request) (Result, error) {
+	t := c.ticket
 	switch {
 	case t.Err != nil:
-		n.count.outOfRange.Inc()
-		return Result{}, ErrOutOfRange
-	case a.Applied:
-		return Result{Total: a.Total, HasTotal: want && a.HasTotal}, nil
-	case (t.Doubt || !n.lease.probably()) && t.Level == counter.Applied:
+		return Result{}, n.refusal(t.Err)
+	case c.added.Applied && t.Level != counter.Persisted:
+		return n.applied(c), nil
+	case c.added.Applied:
+		return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}, nil
+	case (t.Doubt || !n.lease.probably()) && t.Level != counter.Persisted:
 		// With this node's own lease in doubt, the next owner might not wait for what it holds (R8).
 		n.count.later.Inc()
 		return Result{Later: true}, nil
 	}
-	return Result{Total: t.Total, HasTotal: want && t.HasTotal}, nil
+	return Result{Total: t.Total, HasTotal: c.in.Return && t.HasTotal, Replayed: t.Replayed}, nil
+}
+
+// refusal translates what a ticket was told.
+func (n *Node) refusal(err error) error {
+	switch {
+	case errors.Is(err, counter.ErrIDReused):
+		return ErrIDReused
+	case errors.Is(err, counter.ErrNotLogged):
+		n.count.durabilityTimeouts.Inc()
+		return ErrDurabilityTimeout
+	}
+	n.count.outOfRange.Inc()
+	return ErrOutOfRange
 }
 
 // expired gives up waiting. The answer may have come in this very moment: then it counts.
-func (n *Node) expired(sl *slot, t *counter.Ticket) (Result, error) {
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
+func (n *Node) expired(c *request) (Result, error) {
+	c.sl.mu.Lock()
+	defer c.sl.mu.Unlock()
+	t := c.ticket
 	select {
 	case <-t.Done:
-		if t.Err != nil {
-			return Result{}, ErrOutOfRange
-		}
-		return Result{Later: t.Doubt && t.Level == counter.Applied}, nil
+		return n.outcome(c)
 	default:
 	}
-	sl.p.Forget(t) // it stays in the outbox, which may still finish it: never used again
-	if t.Level == counter.Persisted {
-		n.count.durabilityTimeouts.Inc()
-		return Result{}, ErrDurabilityTimeout
+	c.sl.p.Forget(t) // it stays in the outbox, which may still finish it: never used again
+	// A plain increment is held as the server's default promises, and only its owner is missing.
+	if t.Level == counter.Applied || c.in.Durability == DefaultDurability && t.LacksOwner() {
+		n.count.later.Inc()
+		return Result{Later: true}, nil
 	}
-	n.count.later.Inc()
-	return Result{Later: true}, nil
+	n.count.durabilityTimeouts.Inc()
+	return Result{}, ErrDurabilityTimeout
 }
 
 // warm reads the counter from the store, if this node owns it and does not know its total yet, so that the increment
@@ -153,9 +250,7 @@ func getTicket(d Durability) *counter.Ticket {
 	t := tickets.Get().(*counter.Ticket)
 	done := t.Done
 	*t = counter.Ticket{Done: done}
-	if d == Database {
-		t.Level = counter.Persisted
-	}
+	t.Level = [...]counter.Level{Memory: counter.Applied, Disk: counter.Logged, Replica: counter.Held, Database: counter.Persisted}[d]
 	return t
 }
 
@@ -173,4 +268,21 @@ func getTimer(d time.Duration) *time.Timer {
 func putTimer(t *time.Timer) {
 	t.Stop()
 	timers.Put(t)
+}
+
+var requestSlices = sync.Pool{New: func() any { return new([]request) }}
+
+func getRequests(count int) *[]request {
+	c := requestSlices.Get().(*[]request)
+	if cap(*c) < count {
+		*c = make([]request, count)
+	}
+	*c = (*c)[:count]
+	return c
+}
+
+// putRequests forgets the requests' bytes, which are their servers' again.
+func putRequests(c *[]request) {
+	clear(*c)
+	requestSlices.Put(c)
 }

@@ -165,7 +165,7 @@ func (a *lane) build(f *flight) bool {
 
 	n := a.link.node
 	clear(f.epochs)
-	f.body = wire.AppendHeader(f.body[:0], n.header())
+	f.body = wire.AppendOrigin(wire.AppendHeader(f.body[:0], n.header()), n.id)
 	f.body = wire.AppendRoutes(f.body, f.routes)
 	f.body = wire.AppendProgress(f.body, f.progress)
 	// The count of sections is known only afterwards: room for it is kept, as a varint of fixed length.
@@ -264,14 +264,11 @@ func (a *lane) answered(f *flight) (pause bool) {
 		sl := &n.slots.all[ans.Partition]
 		var v counter.Verdict
 		var refused []counter.Delta
-		known := false // what diverges does so at every answer of an epoch
+		had := uint64(0)
 		n.slots.change(sl, func(p *counter.Partition) {
 			v = p.Take(epoch, ans)
 			refused = p.Refused()
-			if v == counter.Diverge {
-				known = sl.diverged == epoch
-				sl.diverged = epoch
-			}
+			had = p.Persisted()
 			n.enqueue(sl)
 		})
 		n.lostToRange(refused)
@@ -283,9 +280,7 @@ func (a *lane) answered(f *flight) (pause bool) {
 			n.refresh()
 		case counter.Diverge:
 			pause = true
-			if !known {
-				n.diverged(ans)
-			}
+			n.tooOld(ans.Partition, had, ans.Applied)
 		}
 	}
 	if len(f.epochs) > 0 { // the peer left a section out: as good as no answer

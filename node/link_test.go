@@ -196,13 +196,13 @@ func TestReadLane_RefusesAReadWhenItsQueueIsFull(t *testing.T) {
 	r := newReadLane(nil)
 	for range cap(r.queue) {
 		select {
-		case res := <-r.ask("k"):
+		case res := <-r.ask(wire.Ask{Key: "k"}):
 			t.Fatalf("answered %+v", res)
 		default:
 		}
 	}
 	select {
-	case res := <-r.ask("k"):
+	case res := <-r.ask(wire.Ask{Key: "k"}):
 		if res.Code != wire.Again {
 			t.Errorf("answered %+v", res)
 		}

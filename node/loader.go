@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,20 +26,18 @@ type loader struct {
 }
 
 type loadCall struct {
-	want map[uint32][]string // partition -> keys
-	done chan struct{}       // closed when tried
+	want map[uint32]counter.Wanted // by partition
+	done chan struct{}             // closed when tried
 	err  error
 }
 
 func newLoader(n *Node) *loader { return &loader{node: n, wake: make(chan struct{}, 1)} }
 
 // load asks for keys, and returns at once. The keys are copied.
-func (l *loader) load(want map[uint32][]string) *loadCall {
-	c := &loadCall{want: make(map[uint32][]string, len(want)), done: make(chan struct{})}
-	for p, keys := range want {
-		for _, k := range keys {
-			c.want[p] = append(c.want[p], strings.Clone(k))
-		}
+func (l *loader) load(want map[uint32]counter.Wanted) *loadCall {
+	c := &loadCall{want: make(map[uint32]counter.Wanted, len(want)), done: make(chan struct{})}
+	for p, w := range want {
+		c.want[p] = w.Clone()
 	}
 	l.mu.Lock()
 	l.calls = append(l.calls, c)
@@ -84,10 +81,13 @@ func (l *loader) finish(calls []*loadCall, err error) {
 
 // read makes one read for all calls, and again for what raced with a flush.
 func (l *loader) read(ctx context.Context, calls []*loadCall) error {
-	want := make(map[uint32][]string)
+	want := make(map[uint32]counter.Wanted)
 	for _, c := range calls {
-		for p, keys := range c.want {
-			want[p] = append(want[p], keys...)
+		for p, w := range c.want {
+			all := want[p]
+			all.Keys = append(all.Keys, w.Keys...)
+			all.IDs = append(all.IDs, w.IDs...)
+			want[p] = all
 		}
 	}
 	for range loadTries {
@@ -105,21 +105,23 @@ func (l *loader) read(ctx context.Context, calls []*loadCall) error {
 	return nil // what is left raced with a flush each time: the caller looks again and asks again
 }
 
-func (l *loader) readOnce(ctx context.Context, want map[uint32][]string) (again map[uint32][]string, err error) {
+func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (again map[uint32]counter.Wanted, err error) {
 	n := l.node
 	tokens := make(map[uint32]counter.LoadToken, len(want))
 	var keys []string
 	var partitions []uint32
-	for p, ks := range want {
+	var ids []counter.IDRef
+	for p, w := range want {
 		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
 			if t, ok := part.BeginLoad(); ok {
 				tokens[p] = t
 				partitions = append(partitions, p)
-				keys = append(keys, ks...)
+				keys = append(keys, w.Keys...)
+				ids = append(ids, w.IDs...)
 			}
 		})
 	}
-	if len(keys) == 0 {
+	if len(keys)+len(ids) == 0 {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
@@ -132,10 +134,12 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32][]string) (again 
 	ledger := ledgerByPartition(snap.Ledger)
 	for p, t := range tokens {
 		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
-			if part.Loaded(t, want[p], snap.Values, ledger[p]) {
+			used := part.Loaded(t, &counter.Snapshot{Wanted: want[p], Values: snap.Values, Ledger: ledger[p]})
+			if used || part.Phase() == counter.Following {
 				delete(want, p)
-			} else if part.Phase() == counter.Following {
-				delete(want, p)
+			}
+			if more := part.Wanted(); used && !more.Empty() {
+				want[p] = more // its own operations go on with these
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pinocchio-nose/pinocchio/counter"
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/internal/expo"
+	"github.com/pinocchio-nose/pinocchio/journal"
 )
 
 // families describes every metric of a node, in the order of the page.
@@ -24,6 +25,14 @@ func families() expo.Table {
 		{Name: "pinocchio_partitions_unowned", Type: g, Help: "Partitions without an owner, as far as this node knows."},
 		{Name: "pinocchio_moves_total", Type: c, Help: "Partitions acquired (in), handed over (out), claimed from nobody or a dead node (claimed), and lost to a later epoch (lost)."},
 		{Name: "pinocchio_pending_operations", Type: g, Help: "Operations of this node that the store does not have yet."},
+		{Name: "pinocchio_pending_bytes", Type: g, Help: "What they, and those kept although the store has them, weigh in memory, about."},
+		{Name: "pinocchio_log_up", Type: g, Help: "1 while the log on disk works; 0 when it has failed, or there is none."},
+		{Name: "pinocchio_log_bytes", Type: g, Help: "Size of the log on disk."},
+		{Name: "pinocchio_log_segments", Type: g, Help: "Files of the log on disk."},
+		{Name: "pinocchio_log_replays", Type: g, Help: "Past processes whose log is being resent."},
+		{Name: "pinocchio_log_sync_seconds", Type: h, Help: "Time of one write and fsync of the log on disk."},
+		{Name: "pinocchio_idempotent_replays_total", Type: c, Help: "Increments that repeated one with the same idempotency key, and added nothing, as far as this node found out itself."},
+		{Name: "pinocchio_lost_operations_total", Type: c, Help: "Operations that were accepted and are known to be lost."},
 		{Name: "pinocchio_pending_age_seconds", Type: g, Help: "Age of the oldest pending operation, to a flush interval."},
 		{Name: "pinocchio_counters_in_memory", Type: g, Help: "Counters that this node keeps as their owner, by state: all, or dirty (with changes that the store does not have)."},
 		{Name: "pinocchio_loads_total", Type: c, Help: "Counters read from the store because their total was asked for."},
@@ -59,7 +68,8 @@ type instruments struct {
 	flushRows, flushRetries, unknowns, quarantined    *metrics.Counter
 	conflicts, unreported                             *metrics.Counter
 	storeFailures, peerFaults, strangers, mangled     *metrics.Counter
-	flushDuration                                     *expo.Histogram
+	lostOps, replayed                                 *metrics.Counter
+	flushDuration, logSync                            *expo.Histogram
 }
 
 func newInstruments() *instruments {
@@ -88,8 +98,16 @@ func newInstruments() *instruments {
 		peerFaults:         s.NewCounter("pinocchio_peer_faults_total"),
 		strangers:          s.NewCounter("pinocchio_peer_strangers_total"),
 		mangled:            s.NewCounter("pinocchio_peer_mangled_total"),
+		replayed:           s.NewCounter("pinocchio_idempotent_replays_total"),
+		lostOps:            s.NewCounter("pinocchio_lost_operations_total"),
 		flushDuration:      expo.NewHistogram(flushBounds(), 1),
+		logSync:            expo.NewHistogram(syncBounds(), 1),
 	}
+}
+
+func syncBounds() []time.Duration {
+	const us = time.Microsecond
+	return []time.Duration{50 * us, 100 * us, 200 * us, 500 * us, 1000 * us, 2000 * us, 5000 * us, 10000 * us, 50000 * us, 200000 * us, 1000000 * us}
 }
 
 func flushBounds() []time.Duration {
@@ -101,6 +119,7 @@ func flushBounds() []time.Duration {
 func (n *Node) WriteMetrics(w io.Writer) {
 	families().Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
 		n.count.flushDuration.Expose(w, "pinocchio_flush_duration_seconds", "")
+		n.count.logSync.Expose(w, "pinocchio_log_sync_seconds", "")
 	})
 }
 
@@ -114,6 +133,8 @@ func (n *Node) writeGauges(w io.Writer) {
 	gauge("pinocchio_partitions_unowned", t.unowned)
 	gauge("pinocchio_pending_operations", n.slots.pending.Load())
 	gauge("pinocchio_pending_age_seconds", time.Duration(n.oldest.Load()).Seconds())
+	gauge("pinocchio_pending_bytes", n.slots.bytes.Load())
+	n.writeLogGauges(gauge)
 	gauge(`pinocchio_counters_in_memory{state="all"}`, t.counters)
 	gauge(`pinocchio_counters_in_memory{state="dirty"}`, t.dirty)
 	gauge("pinocchio_lease_trusted", bit(n.lease.trusted()))
@@ -131,6 +152,20 @@ func (n *Node) writeGauges(w io.Writer) {
 	gs := n.gossip.Stats()
 	gauge("pinocchio_gossip_refused_total", gs.Refused)
 	gauge("pinocchio_gossip_rejected_total", gs.Rejected)
+}
+
+// writeLogGauges writes what concerns the log on disk, this process's and those of past ones.
+func (n *Node) writeLogGauges(gauge func(string, any)) {
+	replaying := 0
+	n.haunting.Range(func(any, any) bool { replaying++; return true })
+	gauge("pinocchio_log_replays", replaying)
+	var s journal.Stats
+	if n.scribe != nil {
+		s = n.scribe.log.Stats()
+	}
+	gauge("pinocchio_log_up", bit(n.scribe != nil && n.scribe.fault() == nil))
+	gauge("pinocchio_log_bytes", s.Bytes)
+	gauge("pinocchio_log_segments", s.Segments)
 }
 
 func bit(b bool) int {

@@ -99,21 +99,30 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 	for _, s := range a.Nodes {
 		origins = append(origins, s.ID)
 		// Right after an outage of the store, those who are there may not have renewed yet.
-		if settle && s.ID != n.id && (s.LeaseLeft > 0 || n.seenAlive(s.ID)) {
+		if settle && s.ID != n.id && (s.LeaseLeft > 0 || n.seenAlive(s.ID) || n.haunted(s.ID)) {
 			await = append(await, s.ID)
 		}
 	}
 	ledger := ledgerByPartition(a.Ledger)
 	var got []uint32
+	wanted := make(map[uint32]counter.Wanted)
 	for id, epoch := range take {
 		sl := &n.slots.all[id]
 		n.slots.change(sl, func(p *counter.Partition) {
 			if _, known := p.Owner(); p.Phase() != counter.Following || known > epoch {
 				return
 			}
-			p.Acquire(epoch, ledger[id], origins, await)
+			if !p.Acquire(epoch, ledger[id], origins, await) {
+				n.tooOld(id, p.Persisted(), ledger[id][n.id])
+			}
+			if w := p.Wanted(); !w.Empty() {
+				wanted[id] = w
+			}
 			got = append(got, id)
 		})
+	}
+	if len(wanted) > 0 {
+		n.loader.load(wanted)
 	}
 	for _, id := range got {
 		n.links.announce(wire.Route{Partition: id, Epoch: take[id], Owner: n.id})
@@ -215,7 +224,9 @@ func (n *Node) startAfresh(ctx context.Context) {
 
 // sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.
 func (n *Node) sweep() {
+	now := time.Now()
 	n.slots.each(func(sl *slot, p *counter.Partition) {
+		sl.letGo(now, n.cfg.KeepPersisted)
 		p.Poll()
 		n.enqueue(sl)
 	})

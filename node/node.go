@@ -29,14 +29,17 @@ type Node struct {
 	limits counter.Limits
 	count  *instruments
 
-	slots   *slots
-	links   links
-	loader  *loader
-	flusher *flush.Flusher
-	gossip  *gossip.Gossip
-	peers   *fasthttp.Server
-	peerLn  net.Listener
-	self    flush.Node
+	slots      *slots
+	links      links
+	loader     *loader
+	flusher    *flush.Flusher
+	scribe     *scribe // nil: there is no log on disk
+	ghosts     []*ghost
+	stopScribe func() // ends the writing goroutine; only with a scribe
+	gossip     *gossip.Gossip
+	peers      *fasthttp.Server
+	peerLn     net.Listener
+	self       flush.Node
 
 	accepting atomic.Bool
 	draining  atomic.Bool
@@ -47,8 +50,10 @@ type Node struct {
 	handed    *handed                // partitions handed to this node
 	afresh    *handed                // partitions to start again under a new epoch
 	wanted    chan struct{}          // a round is wanted; capacity 1
+	fatal     chan error             // why this node cannot go on; capacity 1
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
+	haunting  sync.Map               // origins of ghosts that still resend
 
 	// Only the control loop uses these.
 	expiredSince map[counter.Origin]time.Time
@@ -73,11 +78,12 @@ func New(cfg Config) (*Node, error) {
 		lease:  newLease(cfg.LeaseTTL),
 		limits: limits(cfg),
 		count:  newInstruments(),
-		slots:  newSlots(cfg.Ring.Partitions, id),
+		slots:  newSlots(cfg.Ring.Partitions, id, holders(cfg)),
 		links:  links{byID: make(map[counter.Origin]*link)},
 		handed: newHanded(),
 		afresh: newHanded(),
 		wanted: make(chan struct{}, 1),
+		fatal:  make(chan error, 1),
 
 		expiredSince: make(map[counter.Origin]time.Time),
 	}
@@ -110,8 +116,13 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.listen(); err != nil {
 		return err
 	}
+	if err := n.openLog(); err != nil {
+		_ = n.peerLn.Close()
+		return err
+	}
 	if err := n.join(ctx); err != nil {
 		_ = n.peerLn.Close()
+		n.closeLogs(true)
 		return err
 	}
 	bg, stop := context.WithCancel(context.Background())
@@ -120,7 +131,7 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stopRounds()
 	var (
 		all     sync.WaitGroup
-		fatal   = make(chan error, 4)
+		fatal   = make(chan error, 4+len(n.ghosts))
 		control = make(chan struct{})
 	)
 	all.Go(func() {
@@ -130,6 +141,13 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	all.Go(func() { n.loader.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
+	if n.scribe != nil {
+		log, stopLog := context.WithCancel(bg)
+		logged := make(chan struct{})
+		n.stopScribe = func() { stopLog(); <-logged }
+		defer n.stopScribe()
+		all.Go(func() { defer close(logged); n.scribe.run(log) })
+	}
 	all.Go(func() {
 		defer close(control)
 		if err := n.control(rounds); err != nil {
@@ -137,11 +155,21 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 	})
 	n.accepting.Store(true)
+	for _, g := range n.ghosts {
+		all.Go(func() {
+			if err := g.run(bg); err != nil {
+				fatal <- err
+			}
+		})
+	}
 
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-fatal:
+	case err = <-n.fatal:
+	}
+	if err != nil {
 		n.log.Error("this node cannot go on", "error", err)
 	}
 	lost := n.leave(err != nil, func() {
@@ -154,8 +182,27 @@ func (n *Node) Run(ctx context.Context) error {
 	stop()
 	n.end()
 	all.Wait()
+	n.scribe.end(false)
 	return err
 }
+
+// closeLogs undoes openLog, for a process that never counted.
+func (n *Node) closeLogs(unused bool) {
+	n.scribe.end(unused)
+	for _, g := range n.ghosts {
+		if err := g.close(); err != nil {
+			n.log.Warn("closing a past process's log", "error", err)
+		}
+	}
+}
+
+// holders are what keeps this node's operations besides its memory.
+func holders(cfg Config) counter.Holders {
+	return counter.Holders{Log: cfg.DataDir != "", Keep: cfg.KeepPersisted > 0}
+}
+
+// logCluster is the digest under which the log on disk knows its cluster.
+func (n *Node) logCluster() uint64 { return n.header().Cluster }
 
 // join makes this process known: in the store, then by gossip.
 func (n *Node) join(ctx context.Context) error {

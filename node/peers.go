@@ -85,7 +85,7 @@ func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
 			ctx.Error("no such partition", fasthttp.StatusBadRequest)
 			return
 		}
-		a, waited := n.handle(b.Sender, s)
+		a, waited := n.handle(b.Origin, s)
 		urgent = urgent || waited
 		answers = append(answers, a)
 	}
@@ -97,7 +97,7 @@ func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
 
 // handle applies one section as the owner. urgent: somebody waits for the store to have it.
 func (n *Node) handle(sender counter.Origin, s *counter.Section) (a counter.Answer, urgent bool) {
-	var loading []string
+	var loading counter.Wanted
 	var epoch uint64
 	sl := &n.slots.all[s.Partition]
 	n.slots.change(sl, func(p *counter.Partition) {
@@ -107,8 +107,8 @@ func (n *Node) handle(sender counter.Origin, s *counter.Section) (a counter.Answ
 		sl.urgent = sl.urgent || urgent
 		_, epoch = p.Owner()
 	})
-	if loading != nil {
-		n.loader.load(map[uint32][]string{s.Partition: loading})
+	if !loading.Empty() {
+		n.loader.load(map[uint32]counter.Wanted{s.Partition: loading})
 	}
 	if a.Code == counter.Unknown || s.Epoch > epoch {
 		n.refresh() // the sender knows something that this node does not
@@ -176,27 +176,61 @@ func (n *Node) serveReads(ctx *fasthttp.RequestCtx, rest []byte) {
 }
 
 // readAll reads the totals that this node knows, and returns the keys that must be read from the store first.
-func (n *Node) readAll(keys []string, out []wire.ReadResult) (missing map[uint32][]string) {
-	for i, k := range keys {
-		hash := counter.Hash(k)
+func (n *Node) readAll(asks []wire.Ask, out []wire.ReadResult) (missing map[uint32]counter.Wanted) {
+	for i, a := range asks {
+		hash := counter.Hash(a.Key)
 		sl := n.slots.of(hash)
+		absent := false
 		sl.mu.Lock()
-		v, state := sl.p.Total(hash, k)
-		sl.mu.Unlock()
-		switch state {
-		case counter.Read:
-			out[i] = wire.ReadResult{Code: wire.Value, Total: v}
-		case counter.ReadMoved:
-			out[i] = wire.ReadResult{Code: wire.Moved}
-		case counter.ReadSettle:
-			out[i] = wire.ReadResult{Code: wire.Again}
-		case counter.ReadMissing:
-			out[i] = wire.ReadResult{Code: wire.Again}
-			if missing == nil {
-				missing = make(map[uint32][]string)
-			}
-			missing[sl.p.ID()] = append(missing[sl.p.ID()], k)
+		if a.ID != "" {
+			out[i], absent = idResult(sl.p.LookupID(a))
+		} else {
+			out[i], absent = totalResult(sl.p.Total(hash, a.Key))
 		}
+		sl.mu.Unlock()
+		if !absent {
+			continue
+		}
+		if missing == nil {
+			missing = make(map[uint32]counter.Wanted)
+		}
+		w := missing[sl.p.ID()]
+		w.Keys = append(w.Keys, a.Key)
+		if a.ID != "" {
+			w.IDs = append(w.IDs, a)
+		}
+		missing[sl.p.ID()] = w
 	}
 	return missing
+}
+
+// totalResult translates what the core says of a total; absent: it must be read from the store first.
+func totalResult(v int64, state counter.ReadState) (r wire.ReadResult, absent bool) {
+	switch state {
+	case counter.Read:
+		return wire.ReadResult{Code: wire.Value, Total: v}, false
+	case counter.ReadMoved:
+		return wire.ReadResult{Code: wire.Moved}, false
+	case counter.ReadSettle:
+		return wire.ReadResult{Code: wire.Again}, false
+	}
+	return wire.ReadResult{Code: wire.Again}, true
+}
+
+// idResult does the same for an idempotency key.
+func idResult(row counter.IDRow, state counter.IDState) (r wire.ReadResult, absent bool) {
+	r = wire.ReadResult{Total: row.Total, Fingerprint: row.Fingerprint}
+	switch state {
+	case counter.IDMoved:
+		r.Code = wire.Moved
+	case counter.IDAbsent:
+		r.Code = wire.IDAbsent
+	case counter.IDCounted:
+		r.Code = wire.IDCounted
+	case counter.IDStored:
+		r.Code = wire.IDStored
+	default:
+		r.Code, absent = wire.Again, true
+	}
+	return r, absent
 }

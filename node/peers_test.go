@@ -15,7 +15,7 @@ import (
 
 // message is a batch of one section with one operation, as another node of the cluster would send it.
 func message(n *Node, partition uint32, routes ...wire.Route) []byte {
-	b := wire.AppendHeader(nil, wire.Header{Cluster: n.header().Cluster, Sender: counter.Origin{1}})
+	b := wire.AppendOrigin(wire.AppendHeader(nil, wire.Header{Cluster: n.header().Cluster, Sender: counter.Origin{1}}), counter.Origin{1})
 	b = wire.AppendRoutes(b, routes)
 	b = wire.AppendProgress(b, []wire.Progress{{Partition: partition, Number: 3}})
 	b = append(b, 1)

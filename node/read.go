@@ -61,7 +61,7 @@ func (n *Node) readHere(sl *slot, hash uint64, key string, deadline time.Time) (
 		case counter.ReadMoved:
 			return Reading{}, errMoved
 		case counter.ReadMissing:
-			c := n.loader.load(map[uint32][]string{sl.p.ID(): {key}})
+			c := n.loader.load(map[uint32]counter.Wanted{sl.p.ID(): {Keys: []string{key}}})
 			select {
 			case <-c.done:
 			case <-time.After(time.Until(deadline)):
@@ -86,7 +86,7 @@ func (n *Node) readThere(owner counter.Origin, key string, deadline time.Time) (
 		n.refresh()
 		return Reading{}, errMoved
 	}
-	c := l.reads.ask(key)
+	c := l.reads.ask(wire.Ask{Key: key})
 	timer := getTimer(time.Until(deadline))
 	defer putTimer(timer)
 	select {
@@ -133,7 +133,7 @@ type readLane struct {
 }
 
 type readCall struct {
-	key  string
+	ask  wire.Ask
 	done chan wire.ReadResult // capacity 1
 }
 
@@ -141,9 +141,9 @@ func newReadLane(l *link) *readLane {
 	return &readLane{link: l, queue: make(chan readCall, 16<<10)}
 }
 
-// ask queues a read. The key is copied. A full queue answers Again (R10).
-func (r *readLane) ask(key string) <-chan wire.ReadResult {
-	c := readCall{key: strings.Clone(key), done: make(chan wire.ReadResult, 1)}
+// ask queues a read. Its strings are copied. A full queue answers Again (R10).
+func (r *readLane) ask(a wire.Ask) <-chan wire.ReadResult {
+	c := readCall{ask: wire.Ask{Key: strings.Clone(a.Key), ID: strings.Clone(a.ID)}, done: make(chan wire.ReadResult, 1)}
 	select {
 	case r.queue <- c:
 	default:
@@ -182,16 +182,16 @@ func (r *readLane) run(ctx context.Context) {
 
 func (r *readLane) post(calls []readCall) ([]wire.ReadResult, error) {
 	n := r.link.node
-	keys := make([]string, len(calls))
+	asks := make([]wire.Ask, len(calls))
 	for i, c := range calls {
-		keys[i] = c.key
+		asks[i] = c.ask
 	}
-	body := wire.AppendReads(wire.AppendHeader(nil, n.header()), keys)
+	body := wire.AppendReads(wire.AppendHeader(nil, n.header()), asks)
 	answer, err := r.link.call.post(readPath, body, n.cfg.OwnerTimeout)
 	if err != nil {
 		n.peerFault(r.link, err)
 		return nil, err
 	}
 	defer answer.release()
-	return wire.DecodeReadResults(answer.body, len(keys))
+	return wire.DecodeReadResults(answer.body, len(asks))
 }

@@ -164,8 +164,10 @@ func TestNode_RefusesWhatLeavesTheRange(t *testing.T) {
 func TestNode_RefusesADurabilityThatItDoesNotHave(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, nil)
-	for _, d := range []Durability{Disk, Replica, Database + 1} {
-		if _, err := c.nodes[0].Increment(Increment{Key: []byte("k"), Delta: 1, Durability: d}); !errors.Is(err, ErrDurabilityUnavailable) {
+	for d, want := range map[Durability]error{
+		Disk: ErrDurabilityUnavailable, Replica: ErrTooFewNodes, Database + 1: ErrDurabilityUnavailable,
+	} {
+		if _, err := c.nodes[0].Increment(Increment{Key: []byte("k"), Delta: 1, Durability: d}); !errors.Is(err, want) {
 			t.Errorf("durability %d: %v", d, err)
 		}
 	}

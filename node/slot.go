@@ -14,13 +14,14 @@ type slot struct {
 	mu sync.Mutex
 	p  *counter.Partition
 
-	queued   *link          // in whose queue it stands
-	flushing bool           // the flusher has a batch of it
-	urgent   bool           // somebody waits for the store, or for a hand-over, since the last freeze
-	heir     counter.Origin // whom it is being handed to, while Releasing
-	diverged uint64         // epoch for which diverged has been reported
-	accepted uint64         // increments accepted here (each one, also where several travel as one operation)
-	marks    []mark         // for the age of what is pending
+	queued    *link          // in whose queue it stands
+	logQueued bool           // it stands in the log's queue
+	flushing  bool           // the flusher has a batch of it
+	urgent    bool           // somebody waits for the store, or for a hand-over, since the last freeze
+	heir      counter.Origin // whom it is being handed to, while Releasing
+	accepted  uint64         // increments accepted here (each one, also where several travel as one operation)
+	stored    []mark         // for what is kept although the store has it
+	marks     []mark         // for the age of what is pending
 
 	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
 }
@@ -29,6 +30,21 @@ type slot struct {
 type mark struct {
 	number uint64
 	at     time.Time
+}
+
+// letGo forgets what the store has had for long enough, and takes a new mark of what it has.
+func (sl *slot) letGo(now time.Time, keep time.Duration) {
+	if keep <= 0 {
+		return
+	}
+	old := 0
+	for ; old < len(sl.stored) && now.Sub(sl.stored[old].at) >= keep; old++ {
+		sl.p.LetGo(sl.stored[old].number)
+	}
+	sl.stored = append(sl.stored[:0], sl.stored[old:]...)
+	if has := sl.p.Persisted(); has > sl.p.Kept() && len(sl.stored) < maxMarks {
+		sl.stored = append(sl.stored, mark{number: has, at: now})
+	}
 }
 
 // maxMarks bounds the marks of one slot; the oldest are the ones that matter.
@@ -54,12 +70,13 @@ func (sl *slot) age(now time.Time, interval time.Duration) time.Duration {
 type slots struct {
 	all     []slot
 	pending atomic.Int64
+	bytes   atomic.Int64 // what they weigh in memory
 }
 
-func newSlots(count uint32, self counter.Origin) *slots {
+func newSlots(count uint32, self counter.Origin, h counter.Holders) *slots {
 	s := &slots{all: make([]slot, count)}
 	for i := range s.all {
-		s.all[i].p = counter.New(uint32(i), self)
+		s.all[i].p = counter.New(uint32(i), self).With(h)
 	}
 	return s
 }
@@ -71,10 +88,13 @@ func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
 func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	before := sl.p.Pending()
+	before, weighed := sl.p.Pending(), sl.p.PendingBytes()
 	f(sl.p)
 	if d := sl.p.Pending() - before; d != 0 {
 		s.pending.Add(int64(d))
+	}
+	if d := sl.p.PendingBytes() - weighed; d != 0 {
+		s.bytes.Add(int64(d))
 	}
 }
 

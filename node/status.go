@@ -48,6 +48,8 @@ func (n *Node) Ready() error {
 		return fmt.Errorf("%w: not joined yet, or leaving", ErrNotReady)
 	case n.draining.Load():
 		return fmt.Errorf("%w: draining", ErrNotReady)
+	case n.scribe.fault() != nil:
+		return fmt.Errorf("%w: the log on disk has failed: free or replace the disk and restart: %w", ErrNotReady, n.scribe.fault())
 	case *why != "":
 		return fmt.Errorf("%w: %s", ErrNotReady, *why)
 	}
@@ -137,9 +139,15 @@ func (n *Node) lostToRange(refused []counter.Delta) {
 	}
 }
 
-// diverged reports an owner whose ledger is behind what this origin knows to be persisted.
-func (n *Node) diverged(a *counter.Answer) {
-	n.count.conflicts.Inc()
-	n.log.Error("the store has less of this node's operations than it once had: it came back from an older state",
-		"partition", a.Partition, "number", a.Applied)
+// tooOld ends this node: the store came back from a state that lacks operations which are not kept any more (R6).
+func (n *Node) tooOld(partition uint32, had, has uint64) {
+	err := fmt.Errorf("the database came back from an older state: of this node's operations in partition %d it has %d, and once had %d; "+
+		"those between are not kept for longer than %v and are missing. Restore a newer state, or start the node again to count on without them",
+		partition, has, had, n.cfg.KeepPersisted)
+	select {
+	case n.fatal <- err:
+		n.count.conflicts.Inc()
+		n.count.lostOps.Add(int(had - has))
+	default: // it is ending already
+	}
 }

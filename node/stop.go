@@ -82,12 +82,17 @@ func (n *Node) leave(failed bool, stopRounds func()) error {
 	n.lease.revoke() // others may claim what this node still owns as soon as it is closed
 	left := n.slots.pending.Load()
 	if left == 0 && !failed {
+		n.removeLog()
 		if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
 			n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
 		}
 	}
 	_ = n.gossip.Leave(ctx)
 	if left > 0 {
+		if n.scribe != nil && n.scribe.fault() == nil {
+			n.log.Warn("operations did not reach the store; the log on disk has them for the next start of this node", "count", left)
+			return nil
+		}
 		return fmt.Errorf("%d operations did not reach the store within %v and are lost with this process", left, n.cfg.DrainTimeout)
 	}
 	return nil
@@ -112,4 +117,14 @@ func (n *Node) end() {
 	if err := n.peers.ShutdownWithContext(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		n.log.Warn("closing the listener for other nodes", "error", err)
 	}
+}
+
+// removeLog deletes the log on disk: the store has everything. It goes before this process's row does, since a log whose process the store
+// does not know looks like one of another database.
+func (n *Node) removeLog() {
+	if n.scribe == nil {
+		return
+	}
+	n.stopScribe()
+	n.scribe.end(true)
 }

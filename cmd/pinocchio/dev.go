@@ -21,7 +21,7 @@ import (
 type devCmd struct {
 	Nodes int    `default:"3" help:"Count of nodes, 1 to 16."`
 	HTTP  string `name:"http" default:"127.0.0.1:3333" help:"host:port of the first node; the others take the ports behind it."`
-	Data  string `type:"path" default:"./data" help:"Folder of the embedded store."`
+	Data  string `type:"path" default:"./data" help:"Folder of the embedded store and of the logs on disk."`
 	Store string `help:"Use this store instead: postgres://… or sqlite:PATH." placeholder:"URL"`
 	settings
 }
@@ -88,6 +88,7 @@ func (c *devCmd) members(store flush.Store, log *slog.Logger) (members []*member
 	for i := range c.Nodes {
 		cfg := c.config(log)
 		cfg.Name, cfg.Store = fmt.Sprintf("dev%d", i+1), store
+		cfg.DataDir = logFolder(c.Data, cfg.Name)
 		cfg.PeerListen, cfg.GossipAddr = net.JoinHostPort(host, "0"), net.JoinHostPort(host, "0")
 		listen := net.JoinHostPort(host, strconv.Itoa(port+i))
 		if port == 0 {

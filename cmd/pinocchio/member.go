@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
@@ -20,11 +23,13 @@ type settings struct {
 	ClusterName   string        `default:"pinocchio" help:"Name of the cluster; nodes with another one are strangers."`
 	Partitions    uint32        `default:"271" help:"Count of partitions, fixed when the cluster is created."`
 	FlushInterval time.Duration `default:"1s" help:"How long an increment may wait in memory before it goes to the store (at most 10s)."`
-	Durability    string        `default:"memory" enum:"memory,database" help:"When an increment is answered, unless its request says: memory or database."`
+	Durability    string        `default:"disk" enum:"memory,disk,replica,database" help:"When an increment is answered, unless its request says: memory (its owner has it), disk (and this node's log), replica (and a second node), database."`
 	LeaseTTL      time.Duration `name:"lease-ttl" default:"6s" help:"A node that is silent for so long loses its partitions."`
 	OwnerTimeout  time.Duration `default:"2s" help:"How long an answer may wait for the owner of its key."`
 	StoreTimeout  time.Duration `default:"5s" help:"How long an answer may wait for durability database."`
 	MaxPending    int           `default:"2000000" help:"Operations a node may hold for the store; beyond it increments get 503."`
+	MaxPendingMB  int           `name:"max-pending-mb" default:"512" help:"Memory in MiB that these operations may take."`
+	KeepPersisted time.Duration `default:"10s" help:"For how long operations are kept although the store has them, to be sent again when the database comes back from an older state. 0: not at all."`
 	MaxCounters   int           `default:"4000000" help:"Counters a node keeps in memory although the store has them."`
 	DrainDelay    time.Duration `default:"1s" help:"How long a stopping node still serves, not ready, so that clients go elsewhere."`
 	DrainTimeout  time.Duration `default:"15s" help:"How long a stopping node tries to flush."`
@@ -40,11 +45,20 @@ func (s *settings) config(log *slog.Logger) node.Config {
 	c.FlushInterval, c.LeaseTTL = s.FlushInterval, s.LeaseTTL
 	c.OwnerTimeout, c.StoreTimeout, c.DrainTimeout = s.OwnerTimeout, s.StoreTimeout, s.DrainTimeout
 	c.MaxPending, c.MaxCounters = s.MaxPending, s.MaxCounters
+	c.MaxPendingBytes, c.KeepPersisted = s.MaxPendingMB<<20, s.KeepPersisted
 	c.Logger = log
-	if s.Durability == "database" {
-		c.Durability = node.Database
-	}
+	c.Durability = map[string]node.Durability{
+		"memory": node.Memory, "disk": node.Disk, "replica": node.Replica, "database": node.Database,
+	}[s.Durability]
 	return c
+}
+
+// logFolder is where the node of that name keeps its log: nodes that share a data folder have one each.
+func logFolder(data, name string) string {
+	if data == "" {
+		return ""
+	}
+	return filepath.Join(data, "node-"+url.PathEscape(name))
 }
 
 func (s *settings) ring() ring.Settings {
@@ -99,7 +113,9 @@ func newMember(cfg node.Config, listen string, delay time.Duration) (*member, er
 		return nil, errors.Join(err, ln.Close())
 	}
 	hc := httpapi.DefaultConfig()
-	hc.Durabilities = []node.Durability{node.Memory, node.Database}
+	if cfg.DataDir == "" {
+		hc.Durabilities = slices.DeleteFunc(hc.Durabilities, func(d node.Durability) bool { return d == node.Disk })
+	}
 	api, err := httpapi.New(hc, n, cfg.Logger.With("node", cfg.Name))
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())

@@ -21,6 +21,7 @@ type serveCmd struct {
 	Advertise  string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
 	Join       []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store      string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
+	Data       string   `type:"path" default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
 	SecretFile string   `type:"existingfile" help:"File with the cluster's secret, one a line: the first is used, all are accepted. Without it whoever reaches the ports gets in." placeholder:"FILE"`
 	settings
 }
@@ -43,6 +44,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	}
 	cfg := c.config(log)
 	cfg.Name, cfg.Store, cfg.Secrets = name, store, secrets
+	cfg.DataDir = logFolder(c.Data, name)
 	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
 	m, err := newMember(cfg, c.HTTP, c.DrainDelay)
 	if err != nil {

@@ -112,7 +112,7 @@ func (a *auditor) compareMemory(p *part) {
 		if state == counter.ReadMissing {
 			t, _ := p.BeginLoad()
 			s := w.store.read([]string{k}, []uint32{p.id})
-			w.mustBe(p.Loaded(t, []string{k}, s.values, s.ledger[p.id]), "R12", "%s cannot read %s at rest", p.n.name, k)
+			w.mustBe(p.Loaded(t, &counter.Snapshot{Wanted: counter.Wanted{Keys: []string{k}}, Values: s.values, Ledger: s.ledger[p.id]}), "R12", "%s cannot read %s at rest", p.n.name, k)
 			v, state = p.Total(w.hashes[i], k)
 		}
 		w.mustBe(state == counter.Read && v == w.store.counters[k], "R12", "%s reads %s = %d (%d), the store has %d",

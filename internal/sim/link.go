@@ -83,7 +83,7 @@ func (p *part) handle(from *node, s counter.Section) counter.Answer {
 		p.marksOf(&s, &a, settling)
 	case counter.Loading:
 		w.mark(markLoading)
-		for _, k := range loading {
+		for _, k := range loading.Keys {
 			p.want(slices.Index(w.keys, k))
 		}
 	case counter.Busy:
@@ -171,7 +171,7 @@ func (p *part) loaded(t counter.LoadToken, keys []string, s *snapshot) {
 	if w.tracing() {
 		w.logf("%s loads %v: %v ledger %v", p.n.name, mine, s.values, s.ledger[p.id])
 	}
-	if !p.Loaded(t, mine, s.values, s.ledger[p.id]) {
+	if !p.Loaded(t, &counter.Snapshot{Wanted: counter.Wanted{Keys: mine}, Values: s.values, Ledger: s.ledger[p.id]}) {
 		w.mark(markLoadRetry)
 		return // whoever waits asks again
 	}

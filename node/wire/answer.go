@@ -36,7 +36,7 @@ func appendAnswer(b []byte, a *counter.Answer) []byte {
 	for _, r := range a.Results {
 		b = binary.AppendUvarint(b, r.Number-last)
 		b = append(b, byte(r.Code))
-		if r.Code == counter.Total {
+		if hasTotal(r.Code) {
 			b = binary.AppendVarint(b, r.Total)
 		}
 		last = r.Number
@@ -56,6 +56,8 @@ func DecodeAnswers(b []byte, into []counter.Answer) ([]counter.Answer, error) {
 	return into, r.end()
 }
 
+func hasTotal(c counter.ResultCode) bool { return c == counter.Total || c == counter.Replayed }
+
 func (r *reader) answer() counter.Answer {
 	a := counter.Answer{Partition: r.u32(), Code: counter.Code(r.byte())}
 	flags := r.byte()
@@ -68,7 +70,7 @@ func (r *reader) answer() counter.Answer {
 	for n := r.count(2); n > 0 && r.err == nil; n-- {
 		last += r.uvarint()
 		res := counter.OpResult{Number: last, Code: counter.ResultCode(r.byte())}
-		if res.Code == counter.Total {
+		if hasTotal(res.Code) {
 			res.Total = r.varint()
 		}
 		a.Results = append(a.Results, res)

@@ -8,7 +8,7 @@ import (
 )
 
 // Version of the format. A node refuses another one: upgrade one version at a time.
-const Version = 1
+const Version = 2
 
 // Route says who owns a partition since an epoch.
 type Route struct {
@@ -34,6 +34,7 @@ type Header struct {
 // Batch is one request between nodes, decoded.
 type Batch struct {
 	Header
+	Origin   counter.Origin // whose operations these are
 	Routes   []Route
 	Progress []Progress
 	Sections []counter.Section
@@ -75,15 +76,29 @@ func AppendSection(b []byte, s *counter.Section) []byte {
 	b = binary.AppendUvarint(b, s.First)
 	b = binary.AppendUvarint(b, s.Answered)
 	b = binary.AppendUvarint(b, uint64(len(s.Ops)))
-	for i := range s.Ops {
-		op := &s.Ops[i]
-		b = append(b, byte(op.Flags))
+	return appendOps(b, s.Ops)
+}
+
+// opHasID is set in an operation's flags when an idempotency key follows.
+const opHasID = 1 << 7
+
+func appendOps(b []byte, ops []counter.Op) []byte {
+	for i := range ops {
+		op := &ops[i]
+		b = append(b, byte(op.Flags)|flag(op.ID != "", opHasID))
 		b = binary.AppendVarint(b, op.Delta)
 		b = binary.AppendUvarint(b, uint64(len(op.Key)))
 		b = append(b, op.Key...)
+		if op.ID != "" {
+			b = binary.AppendUvarint(b, uint64(len(op.ID)))
+			b = append(b, op.ID...)
+		}
 	}
 	return b
 }
+
+// AppendOrigin appends the batch's origin behind its header.
+func AppendOrigin(b []byte, o counter.Origin) []byte { return append(b, o[:]...) }
 
 // DecodeHeader reads the header and returns what follows.
 func DecodeHeader(b []byte) (h Header, rest []byte, err error) {
@@ -96,6 +111,7 @@ func DecodeHeader(b []byte) (h Header, rest []byte, err error) {
 func (m *Batch) Decode(b []byte) error {
 	r := reader{b: b}
 	r.header(&m.Header)
+	m.Origin = r.id()
 	m.Routes, m.Progress, m.Sections = m.Routes[:0], m.Progress[:0], m.Sections[:0]
 	for n := r.count(19); n > 0 && r.err == nil; n-- {
 		m.Routes = append(m.Routes, Route{Partition: r.u32(), Epoch: r.uvarint(), Owner: r.id(), Graceful: r.byte()&1 != 0})
@@ -121,20 +137,40 @@ func (r *reader) header(h *Header) {
 
 func (r *reader) section() counter.Section {
 	s := counter.Section{Partition: r.u32(), Epoch: r.uvarint(), First: r.uvarint(), Answered: r.uvarint()}
-	n := r.count(3)
-	if n > 0 {
-		s.Ops = make([]counter.Op, 0, n)
-	}
-	for ; n > 0 && r.err == nil; n-- {
-		op := counter.Op{Flags: counter.Flags(r.byte()), Delta: r.varint()}
-		key := r.take(r.count(1))
-		op.Key = unsafe.String(unsafe.SliceData(key), len(key))
-		s.Ops = append(s.Ops, op)
-	}
+	s.Ops = r.ops()
 	if s.First == 0 {
 		r.fail("a section starts at number 0")
 	}
 	return s
+}
+
+func (r *reader) ops() (ops []counter.Op) {
+	n := r.count(3)
+	if n > 0 {
+		// An operation takes many times its bytes here: what is announced is believed only a part at a time.
+		ops = make([]counter.Op, 0, min(n, 1024))
+	}
+	for ; n > 0 && r.err == nil; n-- {
+		flags := r.byte()
+		op := counter.Op{Flags: counter.Flags(flags &^ opHasID), Delta: r.varint()}
+		op.Key = r.text()
+		if flags&opHasID != 0 {
+			if op.ID = r.text(); op.ID == "" {
+				r.fail("an empty idempotency key")
+			}
+		}
+		if op.Key == "" {
+			r.fail("an empty key")
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// text aliases the input.
+func (r *reader) text() string {
+	b := r.take(r.count(1))
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 func flag(on bool, bit byte) byte {

@@ -4,14 +4,19 @@
 //
 // All integers are unsigned varints (LEB128, as in encoding/binary), deltas and totals zigzag varints. A batch is
 //
-//	version, cluster (8 bytes), sender (16 bytes),
+//	version, cluster (8 bytes), sender (16 bytes), origin (16 bytes): the sender, or a past process whose log it resends
 //	count, then routes:   partition, epoch, owner (16 bytes), flags
 //	count, then progress: partition, persisted
-//	count, then sections: partition, epoch, first, answered, count, then operations: flags, delta, length, key
+//	count, then sections: partition, epoch, first, answered, count, then operations: flags, delta, length, key, [length, id]
 //
 // and its answer
 //
 //	version, count, then answers: partition, code, flags, epoch, applied, persisted, [owner], count, then results
 //
-// in which a result is its number less the one before, its code, and with a total the total.
+// in which a result is its number less the one before, its code, and with a total the total. Copies of operations for a
+// second holder are
+//
+//	version, cluster (8 bytes), sender (16 bytes), count, then: partition, persisted, first, count, then operations
+//
+// and their answer: version, count, then the highest number held of each.
 package wire

@@ -13,7 +13,7 @@ const (
 	leastRoute    = 19
 	leastProgress = 2
 	leastSection  = 5
-	leastOp       = 3
+	leastOp       = 4
 	leastAnswer   = 7
 	leastResult   = 2
 )
@@ -36,10 +36,11 @@ func stable(t *testing.T, again func([]byte) ([]byte, error), written []byte, fr
 func sampleBatch() []byte {
 	return encode(&Batch{
 		Header:   Header{Cluster: 1 << 40, Sender: counter.Origin{1, 2, 3}},
+		Origin:   counter.Origin{4},
 		Routes:   []Route{{Partition: 270, Epoch: 300, Owner: counter.Origin{9}, Graceful: true}},
 		Progress: []Progress{{Partition: 1, Number: 1 << 50}},
 		Sections: []counter.Section{
-			{Partition: 5, Epoch: 2, First: 1, Ops: []counter.Op{{Key: "page:1", Delta: 3, Flags: counter.Want}, {Key: "ключ", Delta: -1 << 63}}},
+			{Partition: 5, Epoch: 2, First: 1, Ops: []counter.Op{{Key: "page:1", Delta: 3, Flags: counter.Want}, {Key: "ключ", Delta: -1 << 63, ID: "order-7"}}},
 			{Partition: 6, Epoch: 1, First: 77, Answered: 76},
 		},
 	})
@@ -64,7 +65,7 @@ func FuzzBatchDecode(f *testing.F) {
 		for i := range m.Sections {
 			room += cap(m.Sections[i].Ops)
 		}
-		if room > len(b)/leastOp {
+		if room > 2*len(b)/leastOp+8 { // slices grow by up to twice
 			t.Fatalf("%d bytes took room for %d operations", len(b), room)
 		}
 		if err == nil {
@@ -101,26 +102,26 @@ func FuzzDecodeAnswers(f *testing.F) {
 }
 
 func FuzzDecodeReads(f *testing.F) {
-	f.Add(AppendReads(nil, []string{"page:1", "", "ключ"}))
+	f.Add(AppendReads(nil, []Ask{{Key: "page:1"}, {Key: "a", ID: "b"}, {Key: "ключ"}}))
 	f.Add(AppendReads(nil, nil))
 	again := func(b []byte) ([]byte, error) {
-		keys, err := DecodeReads(b, nil)
-		return AppendReads(nil, keys), err
+		asks, err := DecodeReads(b, nil)
+		return AppendReads(nil, asks), err
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		keys, err := DecodeReads(b, nil)
+		asks, err := DecodeReads(b, nil)
 		total := 0
-		for _, k := range keys {
-			if k != "" && !within(b, k) {
+		for _, a := range asks {
+			if a.Key != "" && !within(b, a.Key) || a.ID != "" && !within(b, a.ID) {
 				t.Fatal("a key lies outside the message")
 			}
-			total += len(k)
+			total += len(a.Key) + len(a.ID)
 		}
-		if len(keys) > len(b) || total > len(b) {
-			t.Fatalf("%d bytes became %d keys of %d bytes", len(b), len(keys), total)
+		if len(asks) > len(b) || total > len(b) {
+			t.Fatalf("%d bytes became %d reads of %d bytes", len(b), len(asks), total)
 		}
 		if err == nil {
-			stable(t, again, AppendReads(nil, keys), len(b))
+			stable(t, again, AppendReads(nil, asks), len(b))
 		}
 	})
 }
@@ -149,5 +150,23 @@ func FuzzDecodeReadResults(f *testing.F) {
 			r, err := DecodeReadResults(b, want)
 			return AppendReadResults(nil, r), err
 		}, AppendReadResults(nil, results), len(b))
+	})
+}
+
+func FuzzDecodeCopies(f *testing.F) {
+	f.Add(encodeCopies([]Copy{{Partition: 7, Persisted: 3, First: 4, Ops: []counter.Op{{Key: "k", Delta: 1, ID: "i"}}}, {Partition: 8, First: 1}}))
+	f.Add(encodeCopies(nil))
+	again := func(b []byte) ([]byte, error) {
+		copies, err := DecodeCopies(b)
+		return encodeCopies(copies), err
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		copies, err := DecodeCopies(b)
+		if len(copies) > len(b)/4+1 {
+			t.Fatalf("%d bytes became %d copies", len(b), len(copies))
+		}
+		if err == nil {
+			stable(t, again, encodeCopies(copies), len(b))
+		}
 	})
 }

@@ -2,7 +2,8 @@ package wire
 
 import (
 	"encoding/binary"
-	"unsafe"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
 // ReadCode is an owner's answer to one read.
@@ -15,30 +16,41 @@ const (
 	Moved             // not the owner (any more)
 	Again             // answered operations are still awaited, or the store is being read
 	Failed            // the store could not be read
+
+	IDAbsent  // the idempotency key was not counted
+	IDCounted // it was, and is on its way to the store
+	IDStored  // it was, and the store has it
 )
+
+// Ask is one read: a counter's total, or, with an ID, what is known of that idempotency key.
+type Ask = counter.IDRef
 
 // ReadResult is the answer to one read.
 type ReadResult struct {
-	Code  ReadCode
-	Total int64
+	Code        ReadCode
+	Total       int64
+	Fingerprint uint64 // with IDCounted and IDStored
 }
 
-// AppendReads appends the keys of a read request behind its header.
-func AppendReads(b []byte, keys []string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(keys)))
-	for _, k := range keys {
-		b = binary.AppendUvarint(b, uint64(len(k)))
-		b = append(b, k...)
+func (c ReadCode) counted() bool { return c == IDCounted || c == IDStored }
+
+// AppendReads appends what a read request asks behind its header.
+func AppendReads(b []byte, asks []Ask) []byte {
+	b = binary.AppendUvarint(b, uint64(len(asks)))
+	for _, a := range asks {
+		b = binary.AppendUvarint(b, uint64(len(a.Key)))
+		b = append(b, a.Key...)
+		b = binary.AppendUvarint(b, uint64(len(a.ID)))
+		b = append(b, a.ID...)
 	}
 	return b
 }
 
-// DecodeReads reads the keys behind the header; they alias b.
-func DecodeReads(b []byte, into []string) ([]string, error) {
+// DecodeReads reads what stands behind the header; it aliases b.
+func DecodeReads(b []byte, into []Ask) ([]Ask, error) {
 	r := reader{b: b}
-	for n := r.count(1); n > 0 && r.err == nil; n-- {
-		k := r.take(r.count(1))
-		into = append(into, unsafe.String(unsafe.SliceData(k), len(k)))
+	for n := r.count(2); n > 0 && r.err == nil; n-- {
+		into = append(into, Ask{Key: r.text(), ID: r.text()})
 	}
 	return into, r.end()
 }
@@ -50,6 +62,9 @@ func AppendReadResults(b []byte, results []ReadResult) []byte {
 	for _, x := range results {
 		b = append(b, byte(x.Code))
 		b = binary.AppendVarint(b, x.Total)
+		if x.Code.counted() {
+			b = binary.AppendUvarint(b, x.Fingerprint)
+		}
 	}
 	return b
 }
@@ -66,7 +81,11 @@ func DecodeReadResults(b []byte, want int) ([]ReadResult, error) {
 	}
 	var out []ReadResult
 	for ; n > 0 && r.err == nil; n-- {
-		out = append(out, ReadResult{Code: ReadCode(r.byte()), Total: r.varint()})
+		x := ReadResult{Code: ReadCode(r.byte()), Total: r.varint()}
+		if x.Code.counted() {
+			x.Fingerprint = r.uvarint()
+		}
+		out = append(out, x)
 	}
 	return out, r.end()
 }

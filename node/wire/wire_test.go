@@ -14,12 +14,21 @@ import (
 
 // encode writes a batch the way a link does.
 func encode(m *Batch) []byte {
-	b := AppendHeader(nil, m.Header)
+	b := AppendOrigin(AppendHeader(nil, m.Header), m.Origin)
 	b = AppendRoutes(b, m.Routes)
 	b = AppendProgress(b, m.Progress)
 	b = binary.AppendUvarint(b, uint64(len(m.Sections)))
 	for i := range m.Sections {
 		b = AppendSection(b, &m.Sections[i])
+	}
+	return b
+}
+
+// encodeCopies writes what stands behind the header.
+func encodeCopies(copies []Copy) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(copies)))
+	for i := range copies {
+		b = AppendCopy(b, &copies[i])
 	}
 	return b
 }
@@ -39,6 +48,13 @@ var (
 	})
 )
 
+var op = rapid.Custom(func(t *rapid.T) counter.Op {
+	return counter.Op{
+		Key: rapid.StringN(1, 600, 600).Draw(t, "key"), Delta: delta.Draw(t, "delta"),
+		ID: rapid.StringN(0, 40, 255).Draw(t, "id"), Flags: counter.Flags(rapid.ByteMax(127).Draw(t, "flags")),
+	}
+})
+
 func drawBatch(t *rapid.T) Batch {
 	route := rapid.Custom(func(t *rapid.T) Route {
 		return Route{
@@ -49,9 +65,6 @@ func drawBatch(t *rapid.T) Batch {
 	progress := rapid.Custom(func(t *rapid.T) Progress {
 		return Progress{Partition: rapid.Uint32().Draw(t, "partition"), Number: number.Draw(t, "number")}
 	})
-	op := rapid.Custom(func(t *rapid.T) counter.Op {
-		return counter.Op{Key: key.Draw(t, "key"), Delta: delta.Draw(t, "delta"), Flags: counter.Flags(rapid.Byte().Draw(t, "flags"))}
-	})
 	section := rapid.Custom(func(t *rapid.T) counter.Section {
 		return counter.Section{
 			Partition: rapid.Uint32().Draw(t, "partition"), Epoch: number.Draw(t, "epoch"),
@@ -60,6 +73,7 @@ func drawBatch(t *rapid.T) Batch {
 	})
 	return Batch{
 		Header:   Header{Cluster: rapid.Uint64().Draw(t, "cluster"), Sender: id.Draw(t, "sender")},
+		Origin:   id.Draw(t, "origin"),
 		Routes:   rapid.SliceOfN(route, 0, 5).Draw(t, "routes"),
 		Progress: rapid.SliceOfN(progress, 0, 5).Draw(t, "progress"),
 		Sections: rapid.SliceOfN(section, 0, 5).Draw(t, "sections"),
@@ -79,8 +93,8 @@ func drawAnswers(t *rapid.T) []counter.Answer {
 		last := uint64(0)
 		for range rapid.IntRange(0, 6).Draw(t, "results") {
 			last += rapid.Uint64Range(1, 1000).Draw(t, "step")
-			r := counter.OpResult{Number: last, Code: counter.ResultCode(rapid.IntRange(0, 2).Draw(t, "code"))}
-			if r.Code == counter.Total {
+			r := counter.OpResult{Number: last, Code: counter.ResultCode(rapid.IntRange(0, 4).Draw(t, "code"))}
+			if hasTotal(r.Code) {
 				r.Total = delta.Draw(t, "total")
 			}
 			a.Results = append(a.Results, r)
@@ -121,9 +135,36 @@ func TestAnswers_ArriveAsTheyWereSent(t *testing.T) {
 	})
 }
 
+func TestCopies_ArriveAsTheyWereSent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sent := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Copy {
+			return Copy{
+				Partition: rapid.Uint32().Draw(t, "partition"), Persisted: number.Draw(t, "persisted"),
+				First: max(1, number.Draw(t, "first")), Ops: rapid.SliceOfN(op, 0, 8).Draw(t, "ops"),
+			}
+		}), 0, 5).Draw(t, "copies")
+		got, err := DecodeCopies(encodeCopies(sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := same(sent, got); d != "" {
+			t.Fatal(d)
+		}
+		held := rapid.SliceOfN(number, 0, 8).Draw(t, "held")
+		back, err := DecodeHeld(AppendHeld(nil, held), len(held))
+		if d := same(held, back); err != nil || d != "" {
+			t.Fatal(err, d)
+		}
+		if _, err := DecodeHeld(AppendHeld(nil, held), len(held)+1); err == nil {
+			t.Fatal("one answer too few is taken")
+		}
+	})
+}
+
 func TestReads_ArriveAsTheyWereSent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		keys := rapid.SliceOfN(key, 0, 10).Draw(t, "keys")
+		ask := rapid.Custom(func(t *rapid.T) Ask { return Ask{Key: key.Draw(t, "key"), ID: key.Draw(t, "id")} })
+		keys := rapid.SliceOfN(ask, 0, 10).Draw(t, "asks")
 		got, err := DecodeReads(AppendReads(nil, keys), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +174,10 @@ func TestReads_ArriveAsTheyWereSent(t *testing.T) {
 		}
 		results := make([]ReadResult, len(keys))
 		for i := range results {
-			results[i] = ReadResult{Code: ReadCode(rapid.IntRange(0, int(Failed)).Draw(t, "code")), Total: delta.Draw(t, "total")}
+			results[i] = ReadResult{Code: ReadCode(rapid.IntRange(0, int(IDStored)).Draw(t, "code")), Total: delta.Draw(t, "total")}
+			if results[i].Code.counted() {
+				results[i].Fingerprint = rapid.Uint64().Draw(t, "fingerprint")
+			}
 		}
 		answer := AppendReadResults(nil, results)
 		back, err := DecodeReadResults(answer, len(keys))
@@ -154,14 +198,14 @@ func TestDecode_RefusesMessagesThatAreCutOrTooLong(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawBatch(t)
 		answers := drawAnswers(t)
-		keys := rapid.SliceOfN(key, 0, 4).Draw(t, "keys")
+		reads := rapid.SliceOfN(rapid.Map(key, func(k string) Ask { return Ask{Key: k, ID: "i"} }), 0, 4).Draw(t, "reads")
 		for what, c := range map[string]struct {
 			b      []byte
 			decode func([]byte) error
 		}{
 			"batch":   {encode(&m), func(b []byte) error { return new(Batch).Decode(b) }},
 			"answers": {AppendAnswers(nil, answers), func(b []byte) error { _, err := DecodeAnswers(b, nil); return err }},
-			"reads":   {AppendReads(nil, keys), func(b []byte) error { _, err := DecodeReads(b, nil); return err }},
+			"reads":   {AppendReads(nil, reads), func(b []byte) error { _, err := DecodeReads(b, nil); return err }},
 		} {
 			if err := c.decode(append(c.b[:len(c.b):len(c.b)], 0)); err == nil {
 				t.Fatalf("%s with a byte behind its end is taken", what)
@@ -175,7 +219,7 @@ func TestDecode_RefusesMessagesThatAreCutOrTooLong(t *testing.T) {
 }
 
 func TestDecode_RefusesWhatIsMangled(t *testing.T) {
-	head := AppendHeader(nil, Header{})
+	head := AppendOrigin(AppendHeader(nil, Header{}), counter.Origin{})
 	batch := func(tail ...byte) func() error {
 		return func() error { return new(Batch).Decode(append(head[:len(head):len(head)], tail...)) }
 	}
@@ -193,6 +237,8 @@ func TestDecode_RefusesWhatIsMangled(t *testing.T) {
 		"a partition beyond 32 bits":       batch(0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 1, 0, 0),
 		"a section from number 0":          batch(0, 0, 1, 0, 1, 0, 0, 0),
 		"a key longer than the message":    batch(0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 9),
+		"an empty key":                     batch(0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 0),
+		"an empty idempotency key":         batch(0, 0, 1, 0, 1, 1, 0, 1, opHasID, 0, 1, 'k', 0),
 		"answers of another version":       answers(Version+1, 0),
 		"an answer with an unknown code":   answers(Version, 1, 0, byte(counter.Busy)+1, 0, 0, 0, 0, 0),
 		"an answer without its owner":      answers(Version, 1, 0, 0, answerOwner, 0, 0, 0, 0),

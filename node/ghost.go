@@ -1,0 +1,236 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/journal"
+	"github.com/pinocchio-nose/pinocchio/node/wire"
+)
+
+const (
+	ghostPause    = 50 * time.Millisecond // between two rounds of a ghost that waits for the store
+	maxGhostOps   = 4 << 10               // operations in one section of a ghost
+	maxGhostBatch = 16 << 10              // and in one batch
+)
+
+// ghost stands for a past process: it resends what that one left, under its old numbers, until the store has it. It may do so
+// beside any other holder of the same operations, since numbers make repeats harmless (R2).
+type ghost struct {
+	node   *Node
+	origin counter.Origin
+	parts  []*ghostPart
+	count  int          // operations at the start
+	whole  bool         // nobody else holds anything of the process: it is closed in the end
+	remove func() error // when the store has everything
+	close  func() error // when this process ends before
+}
+
+type ghostPart struct {
+	*counter.Partition
+	done bool
+}
+
+// newLogGhost resends a log on disk. It says hello for every partition: also for those of which the log has nothing, the
+// owners may hold operations that the process never got to log, and the process may be closed only when the store has them.
+func newLogGhost(n *Node, old *journal.Old) *ghost {
+	g := &ghost{node: n, origin: old.Origin, whole: true, remove: old.Remove, close: old.Close}
+	for id := range n.slots.all {
+		s := old.Streams[uint32(id)]
+		ops := make([]counter.Op, len(s.Ops))
+		for i, op := range s.Ops {
+			ops[i] = counter.Op{Key: op.Key, Delta: op.Delta, ID: op.ID}
+		}
+		g.add(counter.Restore(uint32(id), old.Origin, max(1, s.First), ops))
+	}
+	return g
+}
+
+func (g *ghost) add(p *counter.Partition) {
+	g.parts = append(g.parts, &ghostPart{Partition: p})
+	g.count += p.Pending()
+}
+
+// run resends until the store has everything. An error is one that no further try mends.
+func (g *ghost) run(ctx context.Context) error {
+	n := g.node
+	n.log.Info("resending what a past process of this node left", "origin", g.origin, "operations", g.count)
+	for {
+		if err := g.round(ctx); err != nil {
+			return errors.Join(err, g.close())
+		}
+		if g.finished() {
+			return g.finish(ctx)
+		}
+		sleep(ctx, ghostPause)
+		if ctx.Err() != nil {
+			return g.close()
+		}
+	}
+}
+
+func (g *ghost) finished() bool {
+	for _, p := range g.parts {
+		if !p.done {
+			return false
+		}
+	}
+	return true
+}
+
+// finish forgets the past process: first what it left, then its row, since the row without the log harms nobody.
+func (g *ghost) finish(ctx context.Context) error {
+	n := g.node
+	n.ghostDone(g.origin)
+	n.log.Info("the store has everything that a past process of this node left", "origin", g.origin)
+	if err := g.remove(); err != nil {
+		n.log.Warn("could not remove the log of a past process; it will be resent at the next start, which is harmless", "error", err)
+		return nil
+	}
+	if !g.whole {
+		return nil
+	}
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL)
+	defer cancel()
+	if err := n.cfg.Store.CloseNode(ask, g.origin, true); err != nil && ctx.Err() == nil {
+		n.log.Warn("could not close a past process in the store; it will expire", "origin", g.origin, "error", err)
+	}
+	return nil
+}
+
+// round sends each partition's next section to whoever owns it now.
+func (g *ghost) round(ctx context.Context) error {
+	if w := g.node.world.Load(); w == nil {
+		return nil // no round has seen the store yet
+	} else if w.members[g.origin] == nil {
+		return g.unknown()
+	}
+	batches := make(map[counter.Origin][]*ghostPart)
+	for _, p := range g.parts {
+		if p.done {
+			continue
+		}
+		sl := &g.node.slots.all[p.ID()]
+		sl.mu.Lock()
+		owner, epoch := sl.p.Owner()
+		sl.mu.Unlock()
+		p.Learn(owner, epoch)
+		p.Hello()
+		if owner, _ = p.Owner(); owner != (counter.Origin{}) {
+			batches[owner] = append(batches[owner], p)
+		}
+	}
+	for owner, parts := range batches {
+		for len(parts) > 0 && ctx.Err() == nil {
+			k, err := g.send(owner, parts)
+			if err != nil {
+				return err
+			}
+			parts = parts[k:]
+		}
+	}
+	return nil
+}
+
+// unknown is the end of a ghost whose process is not in the store.
+func (g *ghost) unknown() error {
+	if !g.whole || g.count == 0 {
+		for _, p := range g.parts {
+			p.done = true
+		}
+		return nil
+	}
+	return fmt.Errorf("the log on disk holds %d operations of process %s, which the database does not know: it came back from an older "+
+		"state, or it is another one. Give this node the database that belongs to its --data, or, to give these operations up, remove that process's folder below --data",
+		g.count, g.origin)
+}
+
+// send sends sections of the first k partitions, in one batch.
+func (g *ghost) send(owner counter.Origin, parts []*ghostPart) (k int, err error) {
+	var sections []counter.Section
+	for ops := 0; k < len(parts) && ops < maxGhostBatch; k++ {
+		if s, ok := parts[k].Next(maxGhostOps); ok {
+			sections = append(sections, s)
+			ops += len(s.Ops)
+		}
+	}
+	answers := g.deliver(owner, sections)
+	byID := make(map[uint32]*counter.Answer, len(answers))
+	for i := range answers {
+		byID[answers[i].Partition] = &answers[i]
+	}
+	for _, p := range parts[:k] {
+		if err := g.take(p, byID[p.ID()]); err != nil {
+			return k, err
+		}
+	}
+	return k, nil
+}
+
+func (g *ghost) deliver(owner counter.Origin, sections []counter.Section) (answers []counter.Answer) {
+	n := g.node
+	if owner == n.id {
+		for i := range sections {
+			a, _ := n.handle(g.origin, &sections[i])
+			answers = append(answers, a)
+		}
+		n.flusher.Kick()
+		return answers
+	}
+	l := n.links.get(owner)
+	if l == nil {
+		n.refresh()
+		return nil
+	}
+	body := wire.AppendOrigin(wire.AppendHeader(nil, n.header()), g.origin)
+	body = wire.AppendProgress(wire.AppendRoutes(body, nil), nil)
+	body = binary.AppendUvarint(body, uint64(len(sections)))
+	for i := range sections {
+		body = wire.AppendSection(body, &sections[i])
+	}
+	answer, err := l.call.post(batchPath, body, n.cfg.OwnerTimeout)
+	if err != nil {
+		n.peerFault(l, err)
+		return nil
+	}
+	defer answer.release()
+	answers, err = wire.DecodeAnswers(answer.body, nil)
+	if err != nil {
+		n.peerFault(l, err)
+	}
+	return answers
+}
+
+func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
+	_, epoch := p.Owner()
+	if a == nil {
+		p.Retry(epoch)
+		return nil
+	}
+	switch p.Take(epoch, a) {
+	case counter.Diverge:
+		g.node.count.lostOps.Add(int(p.Persisted() - a.Applied))
+		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
+			"the database came back from a state older than what is kept", a.Applied+1, p.Persisted(), g.origin, p.ID())
+	case counter.Lookup, counter.Later:
+		g.node.refresh()
+	}
+	p.done = a.Code == counter.OK && p.Pending() == 0 && a.Applied == a.Persisted
+	return nil
+}
+
+// ghostDone forgets a ghost: nobody awaits it any more.
+func (n *Node) ghostDone(origin counter.Origin) {
+	n.haunting.Delete(origin)
+	n.slots.each(func(_ *slot, p *counter.Partition) { p.StopAwaiting(origin) })
+}
+
+// haunted says whether a ghost here still resends what origin left.
+func (n *Node) haunted(origin counter.Origin) bool {
+	_, ok := n.haunting.Load(origin)
+	return ok
+}
