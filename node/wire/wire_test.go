@@ -253,7 +253,7 @@ func TestDecode_RefusesWhatIsMangled(t *testing.T) {
 
 // A link leaves room for the count of sections before it knows it, as a varint that is longer than it must be.
 func TestBatch_MayHaveAPaddedCount(t *testing.T) {
-	b := AppendProgress(AppendRoutes(AppendHeader(nil, Header{}), nil), nil)
+	b := AppendProgress(AppendRoutes(AppendOrigin(AppendHeader(nil, Header{}), counter.Origin{}), nil), nil)
 	b = append(b, 0x81, 0x80, 0x80, 0x80, 0x00)
 	b = AppendSection(b, &counter.Section{Partition: 3, Epoch: 2, First: 1})
 	var m Batch
