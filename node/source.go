@@ -42,7 +42,7 @@ func storeBatch(b counter.Batch) flush.Batch {
 	out := flush.Batch{Partition: b.Partition, Epoch: b.Epoch, NewOwner: b.NewOwner}
 	out.Moves = make([]flush.Move, len(b.Moves))
 	for i, m := range b.Moves {
-		out.Moves[i] = flush.Move(m)
+		out.Moves[i] = flush.Move{Origin: m.Origin, From: m.From, To: m.To}
 	}
 	out.Deltas = make([]flush.Delta, len(b.Deltas))
 	for i, d := range b.Deltas {
