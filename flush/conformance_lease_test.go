@@ -98,9 +98,9 @@ func testRenewClosed(t *testing.T, f *fixture) {
 	s := f.open(t)
 	closed := join(t, s, hour)
 	must(t, s.CloseNode(t.Context(), closed, false))
-	for _, id := range []uuid.UUID{closed, newID()} {
-		if _, err := s.Renew(t.Context(), id, hour); !errors.Is(err, flush.ErrClosed) {
-			t.Errorf("renewal: got %v, want ErrClosed", err)
+	for id, want := range map[uuid.UUID]error{closed: flush.ErrClosed, newID(): flush.ErrMissing} {
+		if _, err := s.Renew(t.Context(), id, hour); !errors.Is(err, want) {
+			t.Errorf("renewal: got %v, want %v", err, want)
 		}
 		if err := s.SetDraining(t.Context(), id); !errors.Is(err, flush.ErrClosed) {
 			t.Errorf("draining: got %v, want ErrClosed", err)

@@ -115,7 +115,7 @@ func testCallsAfterClose(t *testing.T, f *fixture) {
 	must(t, s.Close())
 	ctx := t.Context()
 	_, errFlush := s.Flush(ctx, request(id, batch(0, id, 0, 1, "k", 1)))
-	_, errRead := s.Read(ctx, []string{"k"}, nil)
+	_, errRead := s.Read(ctx, []string{"k"}, nil, nil)
 	_, errRenew := s.Renew(ctx, id, hour)
 	_, errView := s.View(ctx)
 	_, errClaim := s.Claim(ctx, id, nil)

@@ -85,16 +85,17 @@ func testRead(t *testing.T, f *fixture) {
 	s := f.open(t)
 	id := member(t, s, 0, 1)
 	apply(t, s, request(id, batch(0, id, 0, 3, "a", 1, "B", 2, "%", 3), batch(1, id, 0, 4, "ключ", 4)))
-	snap, err := s.Read(t.Context(), []string{"a", "ключ", "A", "absent", "b", "_", "nul\x00", "\xff", "%"}, []uint32{1, 7})
+	snap, err := s.Read(t.Context(), []string{"a", "ключ", "A", "absent", "b", "_", "nul\x00", "\xff", "%"}, []uint32{1, 7}, nil)
 	must(t, err)
 	want := flush.Snapshot{
 		Values: map[string]int64{"a": 1, "ключ": 4, "%": 3},
 		Ledger: []flush.LedgerRow{{Partition: 1, Origin: id, Number: 4}},
+		IDs:    map[flush.IDRef]flush.IDRow{},
 	}
 	if diff := cmp.Diff(want, snap); diff != "" {
 		t.Error(diff)
 	}
-	snap, err = s.Read(t.Context(), nil, nil)
+	snap, err = s.Read(t.Context(), nil, nil, nil)
 	if err != nil || len(snap.Values) != 0 || len(snap.Ledger) != 0 {
 		t.Errorf("%+v, %v", snap, err)
 	}
@@ -116,7 +117,7 @@ func testReadSnapshot(t *testing.T, f *fixture) {
 		}
 	})
 	for ctx.Err() == nil {
-		snap, err := s.Read(t.Context(), []string{"k"}, []uint32{0})
+		snap, err := s.Read(t.Context(), []string{"k"}, []uint32{0}, nil)
 		must(t, err)
 		if len(snap.Ledger) == 1 && uint64(snap.Values["k"]) != snap.Ledger[0].Number {
 			t.Fatalf("%+v", snap)

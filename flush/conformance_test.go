@@ -30,7 +30,7 @@ var conformance = []struct {
 	{"Register_HoldsTheNameWhileTheLeaseLives", testRegister},
 	{"Register_HasOneWinnerWhenManyTakeOneName", testRegisterConcurrently},
 	{"Renew_ExtendsTheLeaseAndReturnsTheView", testRenew},
-	{"Renew_SaysClosedWhenClosedOrUnknown", testRenewClosed},
+	{"Renew_TellsClosedFromMissing", testRenewClosed},
 	{"SetDraining_ShowsInTheView", testSetDraining},
 	{"Claim_TakesOnlyWhatNobodyAliveOwns", testClaim},
 	{"Claim_WinsNothingWhenTheClaimerHasNoLease", testClaimWithoutLease},
@@ -306,7 +306,7 @@ func ledger(t *testing.T, s flush.Store) []flush.LedgerRow {
 // value returns a counter's value and whether it exists.
 func value(t *testing.T, s flush.Store, key string) (int64, bool) {
 	t.Helper()
-	snap, err := s.Read(t.Context(), []string{key}, nil)
+	snap, err := s.Read(t.Context(), []string{key}, nil, nil)
 	must(t, err)
 	v, ok := snap.Values[key]
 	return v, ok

@@ -15,9 +15,10 @@ var ErrStopped = errors.New("the flusher has stopped")
 // FlusherOptions of a Flusher; zero fields get the defaults.
 type FlusherOptions struct {
 	Interval    time.Duration // between flushes that nobody asked for; default 1 s
-	MaxKeys     int           // of one statement; a batch with more goes alone; default 20,000
+	MaxKeys     int           // of one statement, IDs included; a batch with more goes alone; default 20,000
 	Timeout     time.Duration // of one statement; default 10 s
 	StopTimeout time.Duration // that statements under way get when Run is stopped; default 5 s
+	KeepIDs     time.Duration // how long the store keeps the batches' IDs; default 24 h
 	Concurrency int           // statements at a time; default 2
 	MinBackoff  time.Duration // after a first failure; doubles, with jitter; default 50 ms
 	MaxBackoff  time.Duration // default 1 s
@@ -52,6 +53,7 @@ func (o FlusherOptions) withDefaults() FlusherOptions {
 	orDefault(&o.MaxKeys, 20_000)
 	orDefault(&o.Timeout, 10*time.Second)
 	orDefault(&o.StopTimeout, 5*time.Second)
+	orDefault(&o.KeepIDs, 24*time.Hour)
 	orDefault(&o.Concurrency, 2)
 	orDefault(&o.MinBackoff, 50*time.Millisecond)
 	orDefault(&o.MaxBackoff, time.Second)

@@ -6,6 +6,7 @@ import "github.com/google/uuid"
 type standing struct {
 	owners map[uint32]Ownership
 	ledger map[place]Mismatch
+	ids    map[IDRef]struct{}
 }
 
 // place names a ledger row.
@@ -15,12 +16,18 @@ type place struct {
 }
 
 func index(res *Result) standing {
-	s := standing{make(map[uint32]Ownership, len(res.Owners)), make(map[place]Mismatch, len(res.Ledger))}
+	s := standing{
+		make(map[uint32]Ownership, len(res.Owners)), make(map[place]Mismatch, len(res.Ledger)),
+		make(map[IDRef]struct{}, len(res.IDs)),
+	}
 	for _, o := range res.Owners {
 		s.owners[o.Partition] = o
 	}
 	for _, m := range res.Ledger {
 		s.ledger[place{m.Partition, m.Origin}] = m
+	}
+	for _, ref := range res.IDs {
+		s.ids[ref] = struct{}{}
 	}
 	return s
 }
@@ -53,11 +60,23 @@ func (s standing) resolve(b *Batch) (Outcome, bool) {
 	case moved:
 		return Outcome{Verdict: NotOwner, Owner: owner}, true
 	case len(off) == 0:
-		return Outcome{}, false
+		taken := s.taken(b)
+		return Outcome{Verdict: Conflict, IDs: taken}, taken != nil
 	case exact == len(b.Moves) && b.NewOwner == uuid.Nil:
 		return Outcome{Verdict: Committed}, true
 	}
 	return Outcome{Verdict: Conflict, Ledger: off}, true
+}
+
+// taken returns the batch's IDs that have a record. Not by this batch, whose ledger rows would have moved with them.
+func (s standing) taken(b *Batch) (refs []IDRef) {
+	for i := range b.IDs {
+		ref := b.IDs[i].Ref()
+		if _, ok := s.ids[ref]; ok {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
 }
 
 // handedOver reports whether the partition stands where the batch's hand-over leaves it.

@@ -114,12 +114,13 @@ func (r *run) freeze() {
 			panic(fmt.Sprintf("partition %d was frozen while it had a batch under way", b.Partition))
 		}
 		r.partitions[b.Partition] = struct{}{}
-		if c == nil || keys+len(b.Deltas) > r.opt.MaxKeys {
+		size := len(b.Deltas) + len(b.IDs)
+		if c == nil || keys+size > r.opt.MaxKeys {
 			c, keys = &chunk{}, 0
 			r.queue = append(r.queue, c)
 		}
 		c.batches = append(c.batches, &pending{Batch: b, generation: r.generation})
-		keys += len(b.Deltas)
+		keys += size
 	}
 }
 
@@ -173,8 +174,8 @@ func (r *run) finish(p *pending, o Outcome) {
 			"partition", p.Partition, "deltas", n, "reason", p.quarantine[o.Quarantined[0].Key])
 	}
 	if o.Verdict == Conflict {
-		r.opt.Logger.Error("the store's ledger is not as this owner left it",
-			"partition", p.Partition, "epoch", p.Epoch, "rows", len(o.Ledger))
+		r.opt.Logger.Error("the store is not as this owner left it",
+			"partition", p.Partition, "epoch", p.Epoch, "rows", len(o.Ledger), "ids", len(o.IDs))
 	}
 	if p.failed {
 		r.trouble(-1, nil)

@@ -37,7 +37,7 @@ func (f *Flusher) try(ctx context.Context, c *chunk) (rep report) {
 		// It cannot be split any further, so it gets longer each time.
 		limit <<= min(c.timeouts, 5)
 	}
-	req := &Request{Node: f.node, Batches: make([]Batch, len(c.batches))}
+	req := &Request{Node: f.node, Batches: make([]Batch, len(c.batches)), KeepIDs: f.opt.KeepIDs}
 	for i, p := range c.batches {
 		req.Batches[i] = p.Batch
 		if p.quarantine != nil { // such a batch travels alone

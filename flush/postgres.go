@@ -20,7 +20,8 @@ import (
 type Postgres struct {
 	pool *pgxpool.Pool
 	// leases has connections of its own: a lease must not run out because flushes and reads hold all the others.
-	leases *pgxpool.Pool
+	leases    *pgxpool.Pool
+	clusterID uuid.UUID
 }
 
 var _ Store = (*Postgres)(nil)
@@ -67,6 +68,9 @@ func (p *Postgres) Close() error {
 	p.leases.Close()
 	return nil
 }
+
+// ClusterID implements Store.
+func (p *Postgres) ClusterID() uuid.UUID { return p.clusterID }
 
 // Ping implements Store.
 func (p *Postgres) Ping(ctx context.Context) error {

@@ -34,13 +34,26 @@ func (p *Postgres) Register(ctx context.Context, n Node, ttl time.Duration) erro
 // Renew implements Store.
 func (p *Postgres) Renew(ctx context.Context, id uuid.UUID, ttl time.Duration) (View, error) {
 	var v viewRow
+	var absence string
 	err := with(ctx, p.leases, func(c *pgx.Conn) error {
-		return c.QueryRow(ctx, "select * from pinocchio_renew_v1($1, $2)", toUUID(id), microseconds(ttl)).Scan(v.columns()...)
+		const renew = "select * from pinocchio_renew_v1($1, $2)"
+		err := c.QueryRow(ctx, renew, toUUID(id), microseconds(ttl)).Scan(v.columns()...)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return c.QueryRow(ctx, "select pinocchio_absence_v1($1)", toUUID(id)).Scan(&absence)
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case err != nil:
+		return View{}, err
+	case absence == "closed":
 		return View{}, ErrClosed
+	case absence == "missing":
+		return View{}, ErrMissing
+	case absence != "": // it was registered between the two statements
+		return View{}, &RetryError{fmt.Errorf("the process is %s now", absence)}
 	}
-	return v.view(), err
+	return v.view(), nil
 }
 
 // View implements Store.
@@ -69,9 +82,29 @@ func (p *Postgres) Claim(ctx context.Context, id uuid.UUID, want []Ownership) ([
 	for i, w := range want {
 		partitions[i], owners[i], epochs[i] = int32(w.Partition), toUUID(w.Owner), int64(w.Epoch)
 	}
+	return p.take(ctx, id, "select * from pinocchio_claim_v1($1, $2, $3, $4)", toUUID(id), partitions, owners, epochs)
+}
+
+// Reclaim implements Store. It waits for flushes of these partitions that are under way.
+func (p *Postgres) Reclaim(ctx context.Context, id uuid.UUID, want []Reclaim) ([]Ownership, error) {
+	if err := validateReclaim(want); err != nil {
+		return nil, err
+	}
+	n := len(want)
+	partitions, owners, epochs, aboves := make([]int32, n), make([]pgtype.UUID, n), make([]int64, n), make([]int64, n)
+	for i, w := range want {
+		partitions[i], owners[i] = int32(w.Partition), toUUID(w.Owner)
+		epochs[i], aboves[i] = int64(w.Epoch), int64(w.Above)
+	}
+	const sql = "select * from pinocchio_reclaim_v1($1, $2, $3, $4, $5)"
+	return p.take(ctx, id, sql, toUUID(id), partitions, owners, epochs, aboves)
+}
+
+// take runs a statement that makes id an owner and returns rows of partition and epoch.
+func (p *Postgres) take(ctx context.Context, id uuid.UUID, sql string, args ...any) ([]Ownership, error) {
 	var won []Ownership
 	err := with(ctx, p.pool, func(c *pgx.Conn) error {
-		rows, err := c.Query(ctx, "select * from pinocchio_claim_v1($1, $2, $3, $4)", toUUID(id), partitions, owners, epochs)
+		rows, err := c.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
@@ -98,7 +131,15 @@ func (p *Postgres) CloseNode(ctx context.Context, id uuid.UUID, persisted bool) 
 // Expire implements Store.
 func (p *Postgres) Expire(ctx context.Context, retention time.Duration) (removed int, err error) {
 	err = with(ctx, p.pool, func(c *pgx.Conn) error {
-		return c.QueryRow(ctx, "select pinocchio_expire_v1($1)", microseconds(retention)).Scan(&removed)
+		return c.QueryRow(ctx, "select pinocchio_expire_v2($1)", microseconds(retention)).Scan(&removed)
+	})
+	return removed, err
+}
+
+// ExpireIDs implements Store.
+func (p *Postgres) ExpireIDs(ctx context.Context, limit int) (removed int, err error) {
+	err = with(ctx, p.pool, func(c *pgx.Conn) error {
+		return c.QueryRow(ctx, "select pinocchio_expire_ids_v1($1)", max(limit, 0)).Scan(&removed)
 	})
 	return removed, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // migrationLock is the advisory lock that openers of one database take in turn ("pinocchi" in ASCII).
@@ -38,9 +39,9 @@ func OpenPostgres(ctx context.Context, url string, s Settings, opt Options) (*Po
 		if err != nil {
 			return err
 		}
-		var stored Settings
+		var stored meta
 		if len(todo) == 0 { // the usual case, for which reading is enough
-			stored, err = storedSettings(ctx, c)
+			stored, err = storedMeta(ctx, c)
 		}
 		if len(todo) > 0 || errors.Is(err, pgx.ErrNoRows) {
 			stored, err = migratePostgres(ctx, c, steps, s, opt)
@@ -48,7 +49,8 @@ func OpenPostgres(ctx context.Context, url string, s Settings, opt Options) (*Po
 		if err != nil {
 			return err
 		}
-		return s.compare(stored)
+		p.clusterID = stored.id
+		return s.compare(stored.Settings)
 	})
 	if err != nil {
 		p.pool.Close()
@@ -86,20 +88,22 @@ func schemaVersion(ctx context.Context, c *pgx.Conn) (version int, err error) {
 	return version, err
 }
 
-// storedSettings returns the cluster's settings; pgx.ErrNoRows when there are none yet.
-func storedSettings(ctx context.Context, c *pgx.Conn) (s Settings, err error) {
-	row := c.QueryRow(ctx, "select cluster, partitions, hash, ring from cluster_meta")
-	err = row.Scan(&s.Cluster, &s.Partitions, &s.Hash, &s.Ring)
+// storedMeta returns the cluster's settings and name; pgx.ErrNoRows when there are none yet.
+func storedMeta(ctx context.Context, c *pgx.Conn) (m meta, err error) {
+	var id pgtype.UUID
+	row := c.QueryRow(ctx, "select cluster, partitions, hash, ring, id from cluster_meta")
+	err = row.Scan(&m.Cluster, &m.Partitions, &m.Hash, &m.Ring, &id)
+	m.id = id.Bytes
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) && answer.Code == "42P01" { // undefined_table
-		return s, pgx.ErrNoRows
+		return m, pgx.ErrNoRows
 	}
-	return s, err
+	return m, err
 }
 
 // migratePostgres brings the schema up to date and writes the settings if there are none, all in one transaction under
 // the advisory lock: an opener that waited for another one finds everything done.
-func migratePostgres(ctx context.Context, c *pgx.Conn, steps []migration, s Settings, opt Options) (stored Settings, err error) {
+func migratePostgres(ctx context.Context, c *pgx.Conn, steps []migration, s Settings, opt Options) (stored meta, err error) {
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		// Should we vanish in the middle, the server must not keep the lock for the next openers.
 		if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = '30s'"); err != nil {
@@ -144,17 +148,17 @@ func applyMigration(ctx context.Context, tx pgx.Tx, m migration) error {
 }
 
 // settle writes the settings and one owner row for each partition, unless the store has settings; it returns what stands.
-func settle(ctx context.Context, tx pgx.Tx, s Settings) (Settings, error) {
+func settle(ctx context.Context, tx pgx.Tx, s Settings) (meta, error) {
 	done, err := tx.Exec(ctx, `insert into cluster_meta (only_row, cluster, partitions, hash, ring)
 		values (true, $1, $2, $3, $4) on conflict do nothing`, s.Cluster, s.Partitions, s.Hash, s.Ring)
 	if err != nil {
-		return s, err
+		return meta{}, err
 	}
 	if done.RowsAffected() == 1 {
 		const owners = "insert into partition_owner (partition) select generate_series(0, $1::integer - 1)"
 		if _, err := tx.Exec(ctx, owners, s.Partitions); err != nil {
-			return s, err
+			return meta{}, err
 		}
 	}
-	return storedSettings(ctx, tx.Conn())
+	return storedMeta(ctx, tx.Conn())
 }

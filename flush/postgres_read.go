@@ -40,26 +40,52 @@ func (p *Postgres) Adopt(ctx context.Context, partitions []uint32) (Adoption, er
 }
 
 // Read implements Store.
-func (p *Postgres) Read(ctx context.Context, keys []string, partitions []uint32) (Snapshot, error) {
-	const sql = `select c.*, l.*
+func (p *Postgres) Read(ctx context.Context, keys []string, partitions []uint32, ids []IDRef) (Snapshot, error) {
+	const plain = `select c.*, l.*
 		from (select array_agg(key), array_agg(value) from counters where key = any ($1::text[])) c,
 		     (select array_agg(partition), array_agg(origin), array_agg(number)
 		      from ledger where partition = any ($2::integer[])) l`
+	const withIDs = "select s.*, i.* from (" + plain + `) s (keys, key_values, partitions, origins, numbers),
+		     (select array_agg(i.key), array_agg(i.id), array_agg(i.fingerprint), array_agg(i.result)
+		      from unnest($3::bytea[], $4::bytea[]) as w (key, id)
+		      join idempotency_keys i on i.key = w.key and i.id = w.id) i`
 	var found []string
 	var values []int64
 	var ledger ledgerColumns
-	err := with(ctx, p.pool, func(c *pgx.Conn) error {
-		row := c.QueryRow(ctx, sql, onlyText(keys), signed(partitions))
-		return row.Scan(append([]any{&found, &values}, ledger.columns()...)...)
-	})
+	var records idColumns
+	into := append([]any{&found, &values}, ledger.columns()...)
+	sql, args := plain, []any{onlyText(keys), signed(partitions)}
+	if len(ids) > 0 {
+		idKeys, idNames := refArguments(ids)
+		sql, args = withIDs, append(args, idKeys, idNames)
+		into = append(into, &records.keys, &records.ids, &records.fingerprints, &records.results)
+	}
+	err := with(ctx, p.pool, func(c *pgx.Conn) error { return c.QueryRow(ctx, sql, args...).Scan(into...) })
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Values: make(map[string]int64, len(found)), Ledger: ledger.rows()}
+	s := Snapshot{Values: make(map[string]int64, len(found)), Ledger: ledger.rows(), IDs: records.rows()}
 	for i, key := range found {
 		s.Values[key] = values[i]
 	}
 	return s, nil
+}
+
+func refArguments(refs []IDRef) (keys, ids [][]byte) {
+	keys, ids = make([][]byte, len(refs)), make([][]byte, len(refs))
+	for i, r := range refs {
+		keys[i], ids[i] = []byte(r.Key), []byte(r.ID)
+	}
+	return keys, ids
+}
+
+func (c *idColumns) rows() map[IDRef]IDRow {
+	out := make(map[IDRef]IDRow, len(c.keys))
+	for i := range c.keys {
+		r := IDRow{string(c.keys[i]), string(c.ids[i]), uint64(c.fingerprints[i]), c.results[i]}
+		out[r.Ref()] = r
+	}
+	return out
 }
 
 // List implements Store.

@@ -62,9 +62,9 @@ func TestOpen_LogsEachMigrationOnce(t *testing.T) {
 			must(t, err)
 			must(t, s.Close())
 		}
-		want := 1
+		want := 2
 		if f.postgres {
-			want = 3
+			want = 6
 		}
 		if n := strings.Count(log.String(), "store schema migrated"); n != want {
 			t.Errorf("%d lines, want %d:\n%s", n, want, log.String())

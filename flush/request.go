@@ -18,7 +18,15 @@ var ErrRequest = errors.New("malformed flush request")
 type arranged struct {
 	rows  []row
 	aside []setAside
+	ids   []IDRow
 }
+
+// An index row of Postgres has room for about 2,700 bytes. Longer keys are no counters either: their deltas are set
+// aside, but the ids of such operations could not be recorded at all.
+const (
+	maxIDBytes    = 255
+	maxIDKeyBytes = 2048
+)
 
 // row is a delta to add; place is its index in the request's order (see Request).
 type row struct {
@@ -41,13 +49,15 @@ func (r *Request) arrange() (arranged, error) {
 	if err := r.validate(); err != nil {
 		return arranged{}, err
 	}
-	n := 0
+	n, ids := 0, 0
 	for i := range r.Batches {
 		n += len(r.Batches[i].Deltas)
+		ids += len(r.Batches[i].IDs)
 	}
-	a := arranged{rows: make([]row, 0, n)}
+	a := arranged{rows: make([]row, 0, n), ids: make([]IDRow, 0, ids)}
 	for i := range r.Batches {
 		b := &r.Batches[i]
+		a.ids = append(a.ids, b.IDs...)
 		for _, d := range b.Deltas {
 			if reason, ok := r.Quarantine[d.Key]; ok {
 				a.aside = append(a.aside, setAside{d.Key, d.Delta, b.Partition, reason})
@@ -65,10 +75,27 @@ func (r *Request) arrange() (arranged, error) {
 			return arranged{}, fmt.Errorf("%w: key %q stands twice", ErrRequest, a.rows[i].key)
 		}
 	}
-	return a, nil
+	return a, r.arrangeIDs(a.ids)
 }
 
-// validate checks everything but the uniqueness of keys, which arrange sees for nothing.
+// arrangeIDs puts the records in the order of (key, id) and checks them.
+func (r *Request) arrangeIDs(ids []IDRow) error {
+	if len(ids) > 0 && r.KeepIDs == 0 {
+		return fmt.Errorf("%w: ids without a time to keep them", ErrRequest)
+	}
+	slices.SortFunc(ids, func(x, y IDRow) int { return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(x.ID, y.ID)) })
+	for i := range ids {
+		if n := len(ids[i].ID); n == 0 || n > maxIDBytes || len(ids[i].Key) > maxIDKeyBytes {
+			return fmt.Errorf("%w: id of %d bytes for a key of %d bytes", ErrRequest, n, len(ids[i].Key))
+		}
+		if i > 0 && ids[i].Ref() == ids[i-1].Ref() {
+			return fmt.Errorf("%w: id %q of key %q stands twice", ErrRequest, ids[i].ID, ids[i].Key)
+		}
+	}
+	return nil
+}
+
+// validate checks everything but keys and ids, which arrange sees for nothing.
 func (r *Request) validate() error {
 	if r.Node == uuid.Nil {
 		return fmt.Errorf("%w: no node", ErrRequest)
@@ -91,8 +118,8 @@ func (b *Batch) validate() error {
 	if b.Partition > math.MaxInt32 || b.Epoch >= math.MaxInt64 {
 		return fmt.Errorf("%w: partition %d at epoch %d is out of range", ErrRequest, b.Partition, b.Epoch)
 	}
-	if len(b.Deltas) > 0 && len(b.Moves) == 0 {
-		return fmt.Errorf("%w: partition %d has deltas but no move that would prove them", ErrRequest, b.Partition)
+	if len(b.Deltas)+len(b.IDs) > 0 && len(b.Moves) == 0 {
+		return fmt.Errorf("%w: partition %d has deltas or ids but no move that would prove them", ErrRequest, b.Partition)
 	}
 	origins := make(map[uuid.UUID]struct{}, len(b.Moves))
 	for _, m := range b.Moves {
@@ -103,6 +130,16 @@ func (b *Batch) validate() error {
 			return fmt.Errorf("%w: partition %d moves %s twice", ErrRequest, b.Partition, m.Origin)
 		}
 		origins[m.Origin] = struct{}{}
+	}
+	return nil
+}
+
+// validateReclaim returns ErrRequest unless each epoch is proof that the store went back.
+func validateReclaim(want []Reclaim) error {
+	for _, w := range want {
+		if w.Partition > math.MaxInt32 || w.Above <= w.Epoch || w.Above >= math.MaxInt64 {
+			return fmt.Errorf("%w: partition %d at epoch %d cannot be reclaimed above %d", ErrRequest, w.Partition, w.Epoch, w.Above)
+		}
 	}
 	return nil
 }

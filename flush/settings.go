@@ -3,7 +3,15 @@ package flush
 import (
 	"fmt"
 	"math"
+
+	"github.com/google/uuid"
 )
+
+// meta is what stands in cluster_meta.
+type meta struct {
+	Settings
+	id uuid.UUID
+}
 
 // validate checks what the stores need of the settings.
 func (s Settings) validate() error {

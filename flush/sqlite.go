@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -16,6 +17,8 @@ import (
 type SQLite struct {
 	writer  *sql.DB // one connection; its transactions take the file's write lock when they begin
 	readers *sql.DB
+
+	clusterID uuid.UUID
 }
 
 var _ Store = (*SQLite)(nil)
@@ -62,7 +65,7 @@ func (l *SQLite) read(ctx context.Context, f func(*sql.Tx) error) error {
 // classifySQLite sorts errors that came before a commit into this package's.
 func classifySQLite(err error) error {
 	var data *DataError
-	for _, own := range []error{nil, ErrNameTaken, ErrClosed, ErrRequest} {
+	for _, own := range []error{nil, ErrNameTaken, ErrClosed, ErrMissing, ErrRequest} {
 		if errors.Is(err, own) {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -11,7 +12,7 @@ import (
 // rowsPerCheck is how many rows are written between two looks at the context.
 const rowsPerCheck = 512
 
-// Flush implements Store (R3, R5): one transaction that holds the write lock from its beginning.
+// Flush implements Store (R3, R5, R9): one transaction that holds the write lock from its beginning.
 func (l *SQLite) Flush(ctx context.Context, r *Request) (res Result, err error) {
 	sorted, err := r.arrange()
 	if err != nil {
@@ -19,6 +20,9 @@ func (l *SQLite) Flush(ctx context.Context, r *Request) (res Result, err error) 
 	}
 	err = l.write(ctx, func(tx *sql.Tx) (bool, error) {
 		if res, err = checkFlush(ctx, tx, r); err != nil || res.Owners != nil || res.Ledger != nil {
+			return false, err
+		}
+		if res.IDs, err = recordIDs(ctx, tx, sorted.ids, r.KeepIDs); err != nil || res.IDs != nil {
 			return false, err
 		}
 		if err = moveLedger(ctx, tx, r); err != nil {
@@ -87,15 +91,55 @@ func isRefused(ctx context.Context, tx *sql.Tx, origin uuid.UUID) (refused bool,
 	return refused, err
 }
 
+// recordIDs inserts the records of idempotency keys, over those that have expired, and returns the ids that are taken:
+// then the transaction must be rolled back.
+func recordIDs(ctx context.Context, tx *sql.Tx, ids []IDRow, keep time.Duration) (taken []IDRef, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	record, err := tx.PrepareContext(ctx, `insert into idempotency_keys
+			(key, id, fingerprint, result, created_at, expires_at_us) values (?1, ?2, ?3, ?4, ?5, ?6)
+		on conflict do update set fingerprint = excluded.fingerprint, result = excluded.result,
+			created_at = excluded.created_at, expires_at_us = excluded.expires_at_us
+		where expires_at_us <= ?7`)
+	if err != nil {
+		return nil, err
+	}
+	created, now := nowText(), nowUS()
+	for i := range ids {
+		if i%rowsPerCheck == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r := &ids[i]
+		// Not with ctx: see addDeltas.
+		done, err := record.ExecContext(context.Background(), []byte(r.Key), []byte(r.ID), int64(r.Fingerprint), r.Result,
+			created, now+microseconds(keep), now)
+		if err != nil {
+			return nil, err
+		}
+		n, err := done.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			taken = append(taken, r.Ref())
+		}
+	}
+	return taken, nil
+}
+
 func moveLedger(ctx context.Context, tx *sql.Tx, r *Request) error {
-	move, err := tx.PrepareContext(ctx, `insert into ledger (partition, origin, number) values (?1, ?2, ?3)
-		on conflict do update set number = excluded.number where number = ?4`)
+	move, err := tx.PrepareContext(ctx, `insert into ledger (partition, origin, number, sum_hi, sum_lo) values (?1, ?2, ?3, ?5, ?6)
+		on conflict do update set number = excluded.number, sum_hi = sum_hi + ?5 + ((sum_lo + ?6) >> 32),
+			sum_lo = (sum_lo + ?6) & 4294967295
+		where number = ?4`)
 	if err != nil {
 		return err
 	}
 	for i := range r.Batches {
 		for _, m := range r.Batches[i].Moves {
-			done, err := move.ExecContext(ctx, r.Batches[i].Partition, m.Origin.String(), m.To, m.From)
+			hi, lo := halves(m.Sum)
+			done, err := move.ExecContext(ctx, r.Batches[i].Partition, m.Origin.String(), m.To, m.From, hi, lo)
 			if err != nil {
 				return err
 			}

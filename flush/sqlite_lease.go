@@ -47,12 +47,29 @@ func (l *SQLite) Renew(ctx context.Context, id uuid.UUID, ttl time.Duration) (v 
 	err = l.write(ctx, func(tx *sql.Tx) (bool, error) {
 		const renew = "update nodes set lease_until_us = ? where id = ? and closed_at_us is null"
 		ok, err := changed(tx.ExecContext(ctx, renew, nowUS()+microseconds(ttl), id.String()))
+		if errors.Is(err, ErrClosed) {
+			err = absence(ctx, tx, id)
+		}
 		if err == nil {
 			v, err = readView(ctx, tx)
 		}
 		return ok, err
 	})
 	return v, err
+}
+
+// absence tells, of a process without an open row, whether it was closed or is missing.
+func absence(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
+	const sql = `select exists (select 1 from nodes where id = ?1)
+		or exists (select 1 from cluster_meta where ?1 <= forgotten)`
+	var closed bool
+	if err := tx.QueryRowContext(ctx, sql, id.String()).Scan(&closed); err != nil {
+		return err
+	}
+	if closed {
+		return ErrClosed
+	}
+	return ErrMissing
 }
 
 // View implements Store.
@@ -138,6 +155,42 @@ func (l *SQLite) Claim(ctx context.Context, id uuid.UUID, want []Ownership) (won
 	return won, nil
 }
 
+// Reclaim implements Store.
+func (l *SQLite) Reclaim(ctx context.Context, id uuid.UUID, want []Reclaim) (won []Ownership, err error) {
+	if err := validateReclaim(want); err != nil {
+		return nil, err
+	}
+	err = l.write(ctx, func(tx *sql.Tx) (bool, error) {
+		won = nil
+		alive, err := isAlive(ctx, tx, id, nowUS())
+		if err != nil || !alive {
+			return false, err
+		}
+		for _, w := range want {
+			ours := Ownership{Partition: w.Partition, Owner: id, Epoch: w.Above + 1}
+			// Also where it stands like that already: won by an earlier try, whose answer was lost.
+			done, err := tx.ExecContext(ctx, `update partition_owner set owner = ?1, epoch = ?2
+				where partition = ?3 and (owner is ?4 and epoch = ?5 or owner = ?1 and epoch = ?2)`,
+				id.String(), ours.Epoch, w.Partition, uuid.NullUUID{UUID: w.Owner, Valid: w.Owner != uuid.Nil}, w.Epoch)
+			if err != nil {
+				return false, err
+			}
+			n, err := done.RowsAffected()
+			if err != nil {
+				return false, err
+			}
+			if n == 1 {
+				won = append(won, ours)
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return won, nil
+}
+
 // isAlive reports whether the process is registered, not closed, and has a lease at that time.
 func isAlive(ctx context.Context, tx *sql.Tx, id uuid.UUID, atUS int64) (alive bool, err error) {
 	const live = "select exists (select 1 from nodes where id = ? and closed_at_us is null and lease_until_us >= ?)"
@@ -162,6 +215,12 @@ func (l *SQLite) Expire(ctx context.Context, retention time.Duration) (removed i
 	err = l.write(ctx, func(tx *sql.Tx) (bool, error) {
 		const gone = "select id from nodes where coalesce(closed_at_us, lease_until_us) < ?"
 		before := nowUS() - microseconds(retention)
+		// Whom absence must still call closed.
+		const forget = `update cluster_meta set forgotten = coalesce(max(forgotten, g.id), g.id)
+			from (select max(id) as id from (` + gone + `)) g where g.id is not null`
+		if _, err := tx.ExecContext(ctx, forget, before); err != nil {
+			return false, err
+		}
 		if _, err := tx.ExecContext(ctx, "delete from ledger where origin in ("+gone+")", before); err != nil {
 			return false, err
 		}
@@ -174,4 +233,36 @@ func (l *SQLite) Expire(ctx context.Context, retention time.Duration) (removed i
 		return true, err
 	})
 	return removed, err
+}
+
+// ExpireIDs implements Store.
+func (l *SQLite) ExpireIDs(ctx context.Context, limit int) (removed int, err error) {
+	err = l.write(ctx, func(tx *sql.Tx) (bool, error) {
+		horizon, err := idHorizon(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		done, err := tx.ExecContext(ctx, `delete from idempotency_keys where (key, id) in (
+			select key, id from idempotency_keys where expires_at_us < ? order by expires_at_us limit ?)`, horizon, max(limit, 0))
+		if err != nil {
+			return false, err
+		}
+		n, err := done.RowsAffected()
+		removed = int(n)
+		return true, err
+	})
+	return removed, err
+}
+
+// idHorizon returns the time before which records of idempotency keys must have expired to be deleted: now, or the first
+// registration of a process that vanished (see Store.ExpireIDs).
+func idHorizon(ctx context.Context, tx *sql.Tx) (us int64, err error) {
+	us = nowUS()
+	var first sql.NullString
+	const vanished = "select min(registered_at) from nodes where closed_at_us is null and lease_until_us < ?"
+	if err := tx.QueryRowContext(ctx, vanished, us).Scan(&first); err != nil || !first.Valid {
+		return us, err
+	}
+	at, err := time.Parse(time.RFC3339Nano, first.String)
+	return min(us, at.UnixMicro()), err
 }

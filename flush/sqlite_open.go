@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -78,7 +79,7 @@ func (l *SQLite) prepare(ctx context.Context, steps []migration, s Settings, opt
 	if err := l.awaitWAL(ctx); err != nil {
 		return err
 	}
-	var stored Settings
+	var stored meta
 	err := l.write(ctx, func(tx *sql.Tx) (bool, error) { // its write lock makes several openers take turns
 		var have int
 		if err := tx.QueryRowContext(ctx, "pragma user_version").Scan(&have); err != nil {
@@ -103,7 +104,8 @@ func (l *SQLite) prepare(ctx context.Context, steps []migration, s Settings, opt
 	if err != nil {
 		return err
 	}
-	return s.compare(stored)
+	l.clusterID = stored.id
+	return s.compare(stored.Settings)
 }
 
 // awaitWAL opens the writer's connection. Switching a new file to WAL fails at once, without the busy timeout, when
@@ -127,22 +129,26 @@ func (l *SQLite) awaitWAL(ctx context.Context) error {
 	}
 }
 
-// settleSQLite writes the settings and one owner row for each partition, unless the store has settings; it
+// settleSQLite writes the settings, the cluster's id and one owner row for each partition, unless the store has settings; it
 // returns what stands.
-func settleSQLite(ctx context.Context, tx *sql.Tx, s Settings) (stored Settings, err error) {
+func settleSQLite(ctx context.Context, tx *sql.Tx, s Settings) (stored meta, err error) {
 	done, err := tx.ExecContext(ctx, `insert into cluster_meta (only_row, cluster, partitions, hash, ring, created_at)
 		values (1, ?, ?, ?, ?, ?) on conflict do nothing`, s.Cluster, s.Partitions, s.Hash, s.Ring, nowText())
 	if err != nil {
-		return s, err
+		return stored, err
 	}
 	if n, err := done.RowsAffected(); err != nil || n == 1 {
 		const owners = `with recursive p(n) as (select 0 union all select n + 1 from p where n + 1 < ?)
 			insert into partition_owner (partition) select n from p`
 		if _, err := tx.ExecContext(ctx, owners, s.Partitions); err != nil {
-			return s, err
+			return stored, err
 		}
 	}
-	row := tx.QueryRowContext(ctx, "select cluster, partitions, hash, ring from cluster_meta")
-	err = row.Scan(&stored.Cluster, &stored.Partitions, &stored.Hash, &stored.Ring)
+	// A store of a release that gave none has none yet.
+	if _, err := tx.ExecContext(ctx, "update cluster_meta set id = ? where id is null", uuid.NewString()); err != nil {
+		return stored, err
+	}
+	row := tx.QueryRowContext(ctx, "select cluster, partitions, hash, ring, id from cluster_meta")
+	err = row.Scan(&stored.Cluster, &stored.Partitions, &stored.Hash, &stored.Ring, &stored.id)
 	return stored, err
 }

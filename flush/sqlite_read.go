@@ -19,7 +19,7 @@ func (l *SQLite) Adopt(ctx context.Context, partitions []uint32) (a Adoption, er
 }
 
 // Read implements Store.
-func (l *SQLite) Read(ctx context.Context, keys []string, partitions []uint32) (s Snapshot, err error) {
+func (l *SQLite) Read(ctx context.Context, keys []string, partitions []uint32, ids []IDRef) (s Snapshot, err error) {
 	s.Values = make(map[string]int64, len(keys))
 	err = l.read(ctx, func(tx *sql.Tx) error {
 		if s.Ledger, err = readLedger(ctx, tx, partitions); err != nil {
@@ -40,12 +40,33 @@ func (l *SQLite) Read(ctx context.Context, keys []string, partitions []uint32) (
 			}
 			s.Values[key] = value
 		}
-		return nil
+		s.IDs, err = readIDs(ctx, tx, ids)
+		return err
 	})
 	if err != nil {
 		return Snapshot{}, err
 	}
 	return s, nil
+}
+
+func readIDs(ctx context.Context, tx *sql.Tx, refs []IDRef) (map[IDRef]IDRow, error) {
+	found := make(map[IDRef]IDRow)
+	for _, ref := range refs {
+		r := IDRow{Key: ref.Key, ID: ref.ID}
+		var fingerprint int64
+		row := tx.QueryRowContext(ctx, "select fingerprint, result from idempotency_keys where key = ? and id = ?",
+			[]byte(ref.Key), []byte(ref.ID))
+		err := row.Scan(&fingerprint, &r.Result)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.Fingerprint = uint64(fingerprint)
+		found[ref] = r
+	}
+	return found, nil
 }
 
 func readLedger(ctx context.Context, tx *sql.Tx, partitions []uint32) (all []LedgerRow, err error) {

@@ -138,7 +138,7 @@ func (c *cluster) exact(want map[string]int64) {
 // stored reads the values of keys in the store.
 func (c *cluster) stored(keys ...string) map[string]int64 {
 	c.t.Helper()
-	s, err := c.store.Read(context.Background(), keys, nil)
+	s, err := c.store.Read(context.Background(), keys, nil, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}

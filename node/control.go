@@ -36,7 +36,7 @@ func (n *Node) control(ctx context.Context) error {
 		}
 		began := time.Now()
 		err := n.round(ctx)
-		if errors.Is(err, flush.ErrClosed) {
+		if errors.Is(err, flush.ErrClosed) || errors.Is(err, flush.ErrMissing) {
 			return err
 		}
 		sleep(ctx, minRound-time.Since(began))

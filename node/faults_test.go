@@ -161,8 +161,8 @@ func (s *faultStore) Flush(ctx context.Context, r *flush.Request) (flush.Result,
 	return call(ctx, s, "Flush", func() (flush.Result, error) { return s.Store.Flush(ctx, r) })
 }
 
-func (s *faultStore) Read(ctx context.Context, keys []string, partitions []uint32) (flush.Snapshot, error) {
-	return call(ctx, s, "Read", func() (flush.Snapshot, error) { return s.Store.Read(ctx, keys, partitions) })
+func (s *faultStore) Read(ctx context.Context, keys []string, partitions []uint32, ids []flush.IDRef) (flush.Snapshot, error) {
+	return call(ctx, s, "Read", func() (flush.Snapshot, error) { return s.Store.Read(ctx, keys, partitions, ids) })
 }
 
 func (s *faultStore) CloseNode(ctx context.Context, id uuid.UUID, persisted bool) error {

@@ -126,7 +126,7 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	snap, err := n.cfg.Store.Read(ctx, keys, partitions)
+	snap, err := n.cfg.Store.Read(ctx, keys, partitions, nil)
 	if err != nil {
 		return nil, err
 	}

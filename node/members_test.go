@@ -222,7 +222,7 @@ func (c *cluster) ledgerRows(i *instance) (rows int) {
 	for p := range all {
 		all[p] = uint32(p)
 	}
-	s, err := c.store.Read(context.Background(), nil, all)
+	s, err := c.store.Read(context.Background(), nil, all, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}

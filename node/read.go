@@ -114,7 +114,7 @@ func (n *Node) Counter(key []byte) (Detail, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
 	defer cancel()
 	k := string(key)
-	snap, err := n.cfg.Store.Read(ctx, []string{k}, nil)
+	snap, err := n.cfg.Store.Read(ctx, []string{k}, nil, nil)
 	if err != nil {
 		return Detail{Reading: r}, nil // the total stands without it; the caller sees that it is missing
 	}

@@ -13,7 +13,7 @@ type storeValues struct{ flush.Store }
 
 // Values implements bench.StoreReader.
 func (s storeValues) Values(ctx context.Context, keys []string) (map[string]int64, error) {
-	snap, err := s.Read(ctx, keys, nil)
+	snap, err := s.Read(ctx, keys, nil, nil)
 	return snap.Values, err
 }
 
