@@ -277,3 +277,20 @@ func (w *owned) frozenIn(self Origin, out *outbox, ledger map[Origin]uint64) boo
 	}
 	return false
 }
+
+// Marks returns how far the store has each origin's operations, as this owner knows it; nil when this node is not the owner.
+func (p *Partition) Marks() map[Origin]uint64 {
+	if p.Phase() != Owning {
+		return nil
+	}
+	m := make(map[Origin]uint64, 1+len(p.own.streams))
+	if p.out.persisted > 0 {
+		m[p.self] = p.out.persisted
+	}
+	for o, s := range p.own.streams {
+		if s.persisted > 0 {
+			m[o] = s.persisted
+		}
+	}
+	return m
+}

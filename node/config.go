@@ -38,10 +38,14 @@ type Config struct {
 	// database comes back from a state that is older by less than that (R6). 0: not at all.
 	KeepPersisted time.Duration
 
+	// KeepIDs is how long the store remembers idempotency keys (R9).
+	KeepIDs time.Duration
+
 	MaxPending int // operations that this node holds for the store; beyond it increments are refused
 	// MaxPendingBytes is what these operations, and those that are kept although the store has them, may weigh in memory.
 	MaxPendingBytes int
 	MaxCounters     int           // counters kept in memory although the store has them
+	MaxIDs          int           // idempotency keys remembered in memory although the store has them
 	Retention       time.Duration // how long the ledger remembers a process that vanished
 
 	Logger *slog.Logger
@@ -61,6 +65,8 @@ func DefaultConfig() Config {
 		StoreTimeout:  5 * time.Second,
 		DrainTimeout:  15 * time.Second,
 		KeepPersisted: 10 * time.Second,
+		KeepIDs:       24 * time.Hour,
+		MaxIDs:        1_000_000,
 		MaxPending:    2_000_000,
 
 		MaxPendingBytes: 512 << 20,
@@ -100,6 +106,8 @@ func (c *Config) Validate() error {
 	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)
 	bad(c.Durability < Memory || c.Durability > Database, "the durability must be memory, disk, replica or database")
 	bad(c.Durability == Disk && c.DataDir == "", "durability disk needs a folder for the log: set --data")
+	between("the retention of idempotency keys", c.KeepIDs, time.Second, 365*24*time.Hour)
+	bad(c.MaxIDs < 1000, "max ids is %d, must be at least 1000", c.MaxIDs)
 	bad(c.MaxPendingBytes < 1<<20, "max pending bytes is %d, must be at least 1 MiB", c.MaxPendingBytes)
 	bad(c.KeepPersisted != 0 && c.KeepPersisted < c.FlushInterval, "what is kept for a database that comes back from an older state must last for a flush interval, or be off (0)")
 	bad(c.KeepPersisted > time.Hour, "what is kept for a database that comes back from an older state may last an hour at most")

@@ -36,7 +36,7 @@ func (n *Node) control(ctx context.Context) error {
 		}
 		began := time.Now()
 		err := n.round(ctx)
-		if errors.Is(err, flush.ErrClosed) || errors.Is(err, flush.ErrMissing) {
+		if errors.Is(err, flush.ErrClosed) {
 			return err
 		}
 		sleep(ctx, minRound-time.Since(began))
@@ -54,10 +54,17 @@ func (n *Node) refresh() {
 
 // round is one step of the control loop.
 func (n *Node) round(ctx context.Context) error {
+	known := n.epochs()
 	asked := n.lease.now()
 	renew, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	view, err := n.cfg.Store.Renew(renew, n.id, n.cfg.LeaseTTL)
 	cancel()
+	if errors.Is(err, flush.ErrMissing) {
+		if err = n.reregister(ctx); err == nil {
+			n.refresh()
+			return nil
+		}
+	}
 	if err != nil {
 		n.leaseSince = time.Time{}
 		n.storeFailed(ctx, err)
@@ -78,10 +85,13 @@ func (n *Node) round(ctx context.Context) error {
 	n.heed(w)
 	n.lease.renewed(asked) // not before what was lost meanwhile has been given up: totals of it must not be trusted again
 	n.startAfresh(ctx)
+	n.reclaim(ctx, w, known)
 	n.acquire(ctx, w.mine(n), true)
 	n.claim(ctx, w)
 	n.release(w)
 	n.expire(ctx)
+	n.expireIDs(ctx)
+	n.verify(ctx)
 	n.sweep()
 	n.judge(w)
 	return nil
@@ -94,7 +104,11 @@ func (n *Node) untilNext(err error) time.Duration {
 	if err != nil {
 		return d / 2
 	}
-	for id, m := range n.world.Load().members {
+	w := n.world.Load()
+	if w == nil {
+		return d
+	}
+	for id, m := range w.members {
 		late := m.LeaseLeft > 0 && m.LeaseLeft < d
 		if id != n.id && m.owned > 0 && (!m.alive || late) {
 			d = min(d, max(m.LeaseLeft+10*time.Millisecond, 50*time.Millisecond))

@@ -172,3 +172,11 @@ func (s *faultStore) CloseNode(ctx context.Context, id uuid.UUID, persisted bool
 func (s *faultStore) Expire(ctx context.Context, retention time.Duration) (int, error) {
 	return call(ctx, s, "Expire", func() (int, error) { return s.Store.Expire(ctx, retention) })
 }
+
+// ClusterID is known also where no store stands behind.
+func (s *faultStore) ClusterID() uuid.UUID {
+	if s.Store == nil {
+		return uuid.UUID{1}
+	}
+	return s.Store.ClusterID()
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
 )
 
 const (
@@ -126,15 +127,16 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	snap, err := n.cfg.Store.Read(ctx, keys, partitions, nil)
+	snap, err := n.cfg.Store.Read(ctx, keys, partitions, storeRefs(ids))
 	if err != nil {
 		return nil, err
 	}
 	n.count.loads.Add(len(keys))
 	ledger := ledgerByPartition(snap.Ledger)
+	rows := coreRows(snap.IDs)
 	for p, t := range tokens {
 		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
-			used := part.Loaded(t, &counter.Snapshot{Wanted: want[p], Values: snap.Values, Ledger: ledger[p]})
+			used := part.Loaded(t, &counter.Snapshot{Wanted: want[p], Values: snap.Values, Rows: rows, Ledger: ledger[p]})
 			if used || part.Phase() == counter.Following {
 				delete(want, p)
 			}
@@ -144,4 +146,20 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 		})
 	}
 	return want, nil
+}
+
+func storeRefs(ids []counter.IDRef) []flush.IDRef {
+	out := make([]flush.IDRef, len(ids))
+	for i, r := range ids {
+		out[i] = flush.IDRef(r)
+	}
+	return out
+}
+
+func coreRows(rows map[flush.IDRef]flush.IDRow) map[counter.IDRef]counter.IDRow {
+	out := make(map[counter.IDRef]counter.IDRow, len(rows))
+	for ref, r := range rows {
+		out[counter.IDRef(ref)] = counter.IDRow{IDRef: counter.IDRef(ref), Fingerprint: r.Fingerprint, Total: r.Result}
+	}
+	return out
 }

@@ -32,6 +32,7 @@ func families() expo.Table {
 		{Name: "pinocchio_log_replays", Type: g, Help: "Past processes whose log is being resent."},
 		{Name: "pinocchio_log_sync_seconds", Type: h, Help: "Time of one write and fsync of the log on disk."},
 		{Name: "pinocchio_idempotent_replays_total", Type: c, Help: "Increments that repeated one with the same idempotency key, and added nothing, as far as this node found out itself."},
+		{Name: "pinocchio_store_rewinds_total", Type: c, Help: "Signs seen that the database came back from an older state."},
 		{Name: "pinocchio_lost_operations_total", Type: c, Help: "Operations that were accepted and are known to be lost."},
 		{Name: "pinocchio_pending_age_seconds", Type: g, Help: "Age of the oldest pending operation, to a flush interval."},
 		{Name: "pinocchio_counters_in_memory", Type: g, Help: "Counters that this node keeps as their owner, by state: all, or dirty (with changes that the store does not have)."},
@@ -68,7 +69,7 @@ type instruments struct {
 	flushRows, flushRetries, unknowns, quarantined    *metrics.Counter
 	conflicts, unreported                             *metrics.Counter
 	storeFailures, peerFaults, strangers, mangled     *metrics.Counter
-	lostOps, replayed                                 *metrics.Counter
+	lostOps, replayed, rewinds                        *metrics.Counter
 	flushDuration, logSync                            *expo.Histogram
 }
 
@@ -98,6 +99,7 @@ func newInstruments() *instruments {
 		peerFaults:         s.NewCounter("pinocchio_peer_faults_total"),
 		strangers:          s.NewCounter("pinocchio_peer_strangers_total"),
 		mangled:            s.NewCounter("pinocchio_peer_mangled_total"),
+		rewinds:            s.NewCounter("pinocchio_store_rewinds_total"),
 		replayed:           s.NewCounter("pinocchio_idempotent_replays_total"),
 		lostOps:            s.NewCounter("pinocchio_lost_operations_total"),
 		flushDuration:      expo.NewHistogram(flushBounds(), 1),
@@ -204,6 +206,7 @@ func (n *Node) tally() (t tally) {
 func (n *Node) flusherOptions() flush.FlusherOptions {
 	return flush.FlusherOptions{
 		Interval: n.cfg.FlushInterval,
+		KeepIDs:  n.cfg.KeepIDs,
 		Logger:   n.log,
 		Hooks: flush.Hooks{
 			Statement: func(took time.Duration, keys int, err error) {

@@ -40,6 +40,7 @@ type Node struct {
 	peers      *fasthttp.Server
 	peerLn     net.Listener
 	self       flush.Node
+	digest     uint64 // of the cluster's name, settings and store: nodes of another one are strangers
 
 	accepting atomic.Bool
 	draining  atomic.Bool
@@ -50,15 +51,19 @@ type Node struct {
 	handed    *handed                // partitions handed to this node
 	afresh    *handed                // partitions to start again under a new epoch
 	wanted    chan struct{}          // a round is wanted; capacity 1
+	doomed    atomic.Bool            // something stands in fatal, or did
 	fatal     chan error             // why this node cannot go on; capacity 1
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
 	haunting  sync.Map               // origins of ghosts that still resend
 
 	// Only the control loop uses these.
-	expiredSince map[counter.Origin]time.Time
-	leaseSince   time.Time // this node has held its lease since, without a gap or a failed renewal; zero: it has not
-	lastExpire   time.Time
+	expiredSince  map[counter.Origin]time.Time
+	leaseSince    time.Time // this node has held its lease since, without a gap or a failed renewal; zero: it has not
+	lastExpire    time.Time
+	lastVerify    time.Time
+	toldRewind    time.Time
+	lastExpireIDs time.Time
 }
 
 // New returns a node that has started nothing yet, or every fault of the configuration.
@@ -83,6 +88,7 @@ func New(cfg Config) (*Node, error) {
 		handed: newHanded(),
 		afresh: newHanded(),
 		wanted: make(chan struct{}, 1),
+		digest: digest(cfg),
 		fatal:  make(chan error, 1),
 
 		expiredSince: make(map[counter.Origin]time.Time),
@@ -96,12 +102,16 @@ func New(cfg Config) (*Node, error) {
 // limits spreads the node's bounds over its partitions, with room for an uneven spread.
 func limits(cfg Config) counter.Limits {
 	share := func(total int) int { return max(1000, 4*total/int(cfg.Ring.Partitions)) }
-	return counter.Limits{MaxDirty: share(cfg.MaxPending), MaxClean: share(cfg.MaxCounters)}
+	return counter.Limits{MaxDirty: share(cfg.MaxPending), MaxClean: share(cfg.MaxCounters), MaxIDs: share(cfg.MaxIDs)}
+}
+
+func digest(cfg Config) uint64 {
+	return xxhash.Sum64String(cfg.Cluster + "\x00" + cfg.Ring.Version() + "\x00" + cfg.Store.ClusterID().String())
 }
 
 // header opens each message to another node.
 func (n *Node) header() wire.Header {
-	return wire.Header{Cluster: xxhash.Sum64String(n.cfg.Cluster + "\x00" + n.cfg.Ring.Version()), Sender: n.id}
+	return wire.Header{Cluster: n.digest, Sender: n.id}
 }
 
 // ID returns this process' origin.
@@ -202,7 +212,7 @@ func holders(cfg Config) counter.Holders {
 }
 
 // logCluster is the digest under which the log on disk knows its cluster.
-func (n *Node) logCluster() uint64 { return n.header().Cluster }
+func (n *Node) logCluster() uint64 { return n.digest }
 
 // join makes this process known: in the store, then by gossip.
 func (n *Node) join(ctx context.Context) error {

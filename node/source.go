@@ -42,11 +42,14 @@ func storeBatch(b counter.Batch) flush.Batch {
 	out := flush.Batch{Partition: b.Partition, Epoch: b.Epoch, NewOwner: b.NewOwner}
 	out.Moves = make([]flush.Move, len(b.Moves))
 	for i, m := range b.Moves {
-		out.Moves[i] = flush.Move{Origin: m.Origin, From: m.From, To: m.To}
+		out.Moves[i] = flush.Move(m)
 	}
 	out.Deltas = make([]flush.Delta, len(b.Deltas))
 	for i, d := range b.Deltas {
 		out.Deltas[i] = flush.Delta(d)
+	}
+	for _, r := range b.IDs {
+		out.IDs = append(out.IDs, flush.IDRow{Key: r.Key, ID: r.ID, Fingerprint: r.Fingerprint, Result: r.Total})
 	}
 	return out
 }

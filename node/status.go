@@ -121,6 +121,26 @@ func (n *Node) expire(ctx context.Context) {
 	}
 }
 
+// expireIDs removes idempotency keys whose time is over, in small steps.
+func (n *Node) expireIDs(ctx context.Context) {
+	const (
+		pause = time.Minute
+		chunk = 10_000
+	)
+	if time.Since(n.lastExpireIDs) < pause {
+		return
+	}
+	n.lastExpireIDs = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/6)
+	defer cancel()
+	switch gone, err := n.cfg.Store.ExpireIDs(ctx, chunk); {
+	case err != nil:
+		n.log.Warn("could not remove expired idempotency keys", "error", err)
+	case gone == chunk:
+		n.lastExpireIDs = time.Time{} // there are more
+	}
+}
+
 // peerFault notes that a peer did not answer. A refused connection is strong evidence that its process is gone.
 func (n *Node) peerFault(l *link, err error) {
 	n.count.peerFaults.Inc()
@@ -144,10 +164,10 @@ func (n *Node) tooOld(partition uint32, had, has uint64) {
 	err := fmt.Errorf("the database came back from an older state: of this node's operations in partition %d it has %d, and once had %d; "+
 		"those between are not kept for longer than %v and are missing. Restore a newer state, or start the node again to count on without them",
 		partition, has, had, n.cfg.KeepPersisted)
-	select {
-	case n.fatal <- err:
-		n.count.conflicts.Inc()
-		n.count.lostOps.Add(int(had - has))
-	default: // it is ending already
+	if n.doomed.Swap(true) {
+		return // it is ending already
 	}
+	n.count.conflicts.Inc()
+	n.count.lostOps.Add(int(had - has))
+	n.fatal <- err
 }

@@ -1,0 +1,130 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
+)
+
+// The store may come back from an older state: a failover to a standby that had not got everything, a restore. Then epochs,
+// leases, ledger rows and totals are behind what the nodes have seen. Numbers make it mendable (R6): what an origin has seen persisted it
+// keeps for a while, and sends again to an owner whose ledger is behind. This file finds out that it happened.
+
+// epochs returns the latest epoch of each partition that this node has heard of.
+func (n *Node) epochs() []uint64 {
+	out := make([]uint64, len(n.slots.all))
+	for i := range n.slots.all {
+		sl := &n.slots.all[i]
+		sl.mu.Lock()
+		_, out[i] = sl.p.Owner()
+		sl.mu.Unlock()
+	}
+	return out
+}
+
+// reclaim takes partitions over whose epoch in the store is older than one that this node knew before it asked: nobody can act at
+// the old epoch, for the nodes know better. Whoever the ring wants takes them, at an epoch above all that he knows.
+func (n *Node) reclaim(ctx context.Context, w *world, known []uint64) {
+	var want []flush.Reclaim
+	for _, o := range w.owners {
+		if int(o.Partition) < len(known) && known[o.Partition] > o.Epoch {
+			n.sawRewind("an epoch", o.Partition, known[o.Partition], o.Epoch)
+			if w.wants(o.Partition) == n.id {
+				want = append(want, flush.Reclaim{Ownership: o, Above: known[o.Partition]})
+			}
+		}
+	}
+	if len(want) == 0 {
+		return
+	}
+	for _, r := range want { // what is in memory is of a time that the store does not remember
+		n.slots.change(&n.slots.all[r.Partition], func(p *counter.Partition) { p.Drop() })
+	}
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	won, err := n.cfg.Store.Reclaim(ask, n.id, want)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		n.log.Warn("could not take back partitions from an older state of the store", "count", len(want), "error", err)
+		return
+	}
+	take := make(map[uint32]uint64, len(won))
+	for _, o := range won {
+		take[o.Partition] = o.Epoch
+	}
+	n.acquire(ctx, take, true)
+}
+
+// verify compares the ledger with what this owner knows to be in it, now and then: a partition without increments would not
+// notice otherwise that the store went back.
+func (n *Node) verify(ctx context.Context) {
+	if n.cfg.KeepPersisted <= 0 || time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
+		return
+	}
+	n.lastVerify = time.Now()
+	has := make(map[uint32]map[counter.Origin]uint64)
+	epochs := make(map[uint32]uint64)
+	var ids []uint32
+	n.slots.each(func(_ *slot, p *counter.Partition) {
+		if marks := p.Marks(); marks != nil {
+			has[p.ID()] = marks
+			_, epochs[p.ID()] = p.Owner()
+			ids = append(ids, p.ID())
+		}
+	})
+	if len(ids) == 0 {
+		return
+	}
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	a, err := n.cfg.Store.Adopt(ask, ids)
+	if err != nil {
+		return // the renewal says so
+	}
+	there := make(map[counter.Origin]bool, len(a.Nodes))
+	for _, s := range a.Nodes {
+		there[s.ID] = true
+	}
+	ledger := ledgerByPartition(a.Ledger)
+	for _, id := range ids {
+		for origin, number := range has[id] {
+			if stands := ledger[id][origin]; stands < number && there[origin] { // a closed one has no rows any more
+				n.sawRewind("a ledger row", id, number, stands)
+				n.conflict(flush.Batch{Partition: id, Epoch: epochs[id]}, nil)
+				break
+			}
+		}
+	}
+}
+
+// sawRewind reports, once in a while, that the store is behind what it once said.
+func (n *Node) sawRewind(what string, partition uint32, had, has uint64) {
+	n.count.rewinds.Inc()
+	if time.Since(n.toldRewind) < time.Minute {
+		return
+	}
+	n.toldRewind = time.Now()
+	n.log.Error("the database came back from an older state; what it lost within the last moments is sent again",
+		"seen", what, "partition", partition, "had", had, "has", has, "kept", n.cfg.KeepPersisted)
+}
+
+// reregister makes this process known again to a store that went back to before it came.
+func (n *Node) reregister(ctx context.Context) error {
+	n.sawRewind("this process' registration", 0, 1, 0)
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	err := n.cfg.Store.Register(ask, n.self, n.cfg.LeaseTTL)
+	if errors.Is(err, flush.ErrNameTaken) { // an earlier process of this name stands there; its lease runs out
+		return &flush.RetryError{Err: err}
+	}
+	if err != nil && errors.Is(err, flush.ErrClosed) {
+		return fmt.Errorf("register again: %w", err)
+	}
+	return err
+}
