@@ -3,6 +3,7 @@ package flush_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -31,12 +32,13 @@ type modelStore struct {
 	counters map[string]int64
 	aside    map[string]int64
 	poison   map[string]bool
+	taken    map[flush.IDRef]bool
 }
 
 func newModelStore() *modelStore {
 	return &modelStore{
 		owner: newID(), owners: map[uint32]flush.Ownership{}, ledger: map[string]uint64{}, counters: map[string]int64{},
-		aside: map[string]int64{}, poison: map[string]bool{},
+		aside: map[string]int64{}, poison: map[string]bool{}, taken: map[flush.IDRef]bool{},
 	}
 }
 
@@ -81,6 +83,16 @@ func (m *modelStore) execute(r *flush.Request) (res flush.Result, err error) {
 		return res, nil
 	}
 	for _, b := range r.Batches {
+		for i := range b.IDs {
+			if ref := b.IDs[i].Ref(); m.taken[ref] {
+				res.IDs = append(res.IDs, ref)
+			}
+		}
+	}
+	if res.IDs != nil {
+		return res, nil
+	}
+	for _, b := range r.Batches {
 		for _, d := range b.Deltas {
 			if _, aside := r.Quarantine[d.Key]; m.poison[d.Key] && !aside {
 				return res, errRefusedByModel
@@ -101,6 +113,9 @@ func (m *modelStore) execute(r *flush.Request) (res flush.Result, err error) {
 			if !aside {
 				res.Values = append(res.Values, flush.KeyValue{Key: d.Key, Value: into[d.Key]})
 			}
+		}
+		for i := range b.IDs {
+			m.taken[b.IDs[i].Ref()] = m.taken[b.IDs[i].Ref()] || !r.DryRun
 		}
 		for _, mv := range b.Moves {
 			if !r.DryRun {
@@ -141,6 +156,9 @@ type testSource struct {
 	mu       sync.Mutex
 	heirs    map[uint32]uuid.UUID
 	waiting  map[uint32]map[string]int64
+	sums     map[uint32]int64 // of what is waiting
+	withIDs  bool             // each operation has an idempotency key
+	ids      map[uint32][]flush.IDRow
 	numbers  map[uint32]uint64 // given
 	frozen   map[uint32]uint64 // up to this number
 	underWay map[uint32]bool
@@ -152,7 +170,7 @@ type testSource struct {
 func newTestSource(t *testing.T) *testSource {
 	return &testSource{
 		t: t, origin: newID(), heirs: map[uint32]uuid.UUID{}, waiting: map[uint32]map[string]int64{},
-		numbers: map[uint32]uint64{}, frozen: map[uint32]uint64{}, underWay: map[uint32]bool{},
+		sums: map[uint32]int64{}, ids: map[uint32][]flush.IDRow{}, numbers: map[uint32]uint64{}, frozen: map[uint32]uint64{}, underWay: map[uint32]bool{},
 	}
 }
 
@@ -163,7 +181,11 @@ func (s *testSource) add(partition uint32, key string, delta int64) {
 		s.waiting[partition] = map[string]int64{}
 	}
 	s.waiting[partition][key] += delta
+	s.sums[partition] += delta
 	s.numbers[partition]++
+	if s.withIDs {
+		s.ids[partition] = append(s.ids[partition], flush.IDRow{Key: key, ID: fmt.Sprint(s.numbers[partition])})
+	}
 }
 
 func (s *testSource) handOver(partition uint32, heir uuid.UUID) {
@@ -190,13 +212,16 @@ func (s *testSource) Freeze() (out []flush.Batch) {
 		}
 		b := flush.Batch{Partition: p, Epoch: 1, NewOwner: s.heirs[p]}
 		if len(s.waiting[p]) > 0 {
-			b.Moves = []flush.Move{{Origin: s.origin, From: s.frozen[p], To: s.numbers[p]}}
+			b.Moves = []flush.Move{{Origin: s.origin, From: s.frozen[p], To: s.numbers[p], Sum: s.sums[p]}}
+			b.IDs = s.ids[p]
 		}
 		for _, key := range slices.Sorted(maps.Keys(s.waiting[p])) {
 			b.Deltas = append(b.Deltas, flush.Delta{Key: key, Delta: s.waiting[p][key]})
 		}
 		s.frozen[p], s.underWay[p] = s.numbers[p], true
 		delete(s.waiting, p)
+		delete(s.sums, p)
+		delete(s.ids, p)
 		delete(s.heirs, p)
 		out = append(out, b)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -429,6 +430,30 @@ func randomFaults(t *testing.T, seed uint64) {
 		}
 		if diff := cmp.Diff(wantAside, aside); diff != "" {
 			t.Errorf("told the source: %s", diff)
+		}
+	})
+}
+
+func TestFlusher_ReportsAConflictWhenAnIDIsTaken_R9(t *testing.T) {
+	inBubble(t, flush.FlusherOptions{KeepIDs: time.Hour}, func(b *bench) {
+		b.source.withIDs = true
+		b.source.add(1, "a", 1)
+		b.source.add(1, "a", 2)
+		b.source.add(2, "b", 3)
+		taken := flush.IDRef{Key: "a", ID: "2"}
+		b.store.taken[taken] = true
+		b.flush()
+		if e := b.verdict(1, flush.Conflict); !slices.Equal(e.Outcome.IDs, []flush.IDRef{taken}) || len(e.Ledger) != 0 {
+			t.Errorf("%+v", e.Outcome)
+		}
+		b.verdict(2, flush.Committed)
+		if got := b.store.counters["a"]; got != 0 {
+			t.Errorf("%d was counted", got)
+		}
+		for _, r := range b.store.requests() {
+			if r.KeepIDs != time.Hour {
+				t.Errorf("ids are kept for %v", r.KeepIDs)
+			}
 		}
 	})
 }

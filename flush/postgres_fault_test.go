@@ -380,7 +380,7 @@ type loaded struct {
 
 func startFlusher(t *testing.T, s flush.Store, id [16]byte) *loaded {
 	l := &loaded{t: t, source: newTestSource(t), want: map[string]int64{}}
-	l.source.origin = id
+	l.source.origin, l.source.withIDs = id, true
 	l.flusher = flush.NewFlusher(s, id, l.source, flush.FlusherOptions{
 		Interval: 5 * time.Millisecond, MaxKeys: 40, Timeout: 2 * time.Second, Hooks: l.hooks.hooks(),
 	})
@@ -427,9 +427,16 @@ func (l *loaded) check(f *fixture) {
 			l.t.Errorf("%+v", e.Outcome)
 		}
 	}
+	operations := uint64(0)
 	for _, r := range ledger(l.t, store) {
+		operations += r.Number
 		if r.Number != l.source.numbers[r.Partition] {
 			l.t.Errorf("partition %d is persisted up to %d of %d", r.Partition, r.Number, l.source.numbers[r.Partition])
 		}
 	}
+	// Each operation left its record and its part of the sum, in the statement that counted it (R9).
+	if n := f.recorded(l.t); n != fmt.Sprint(operations) {
+		l.t.Errorf("%s idempotency keys of %d operations", n, operations)
+	}
+	balanced(l.t, store)
 }
