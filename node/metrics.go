@@ -45,6 +45,8 @@ func families() expo.Table {
 		{Name: "pinocchio_peer_faults_total", Type: c, Help: "Messages to other nodes without an answer; they are sent again."},
 		{Name: "pinocchio_peer_strangers_total", Type: c, Help: "Messages refused because of a wrong secret or another cluster."},
 		{Name: "pinocchio_peer_mangled_total", Type: c, Help: "Messages refused because they could not be read."},
+		{Name: "pinocchio_peer_replayed_total", Type: c, Help: "Signed messages refused because this process has had them (repeated), or because they were meant for another process (misdirected)."},
+		{Name: "pinocchio_peer_forged_answers_total", Type: c, Help: "Answers of other nodes refused because they were not signed for the question asked; it was asked again."},
 	}
 }
 
@@ -59,6 +61,7 @@ type instruments struct {
 	flushRows, flushRetries, unknowns, quarantined    *metrics.Counter
 	conflicts, unreported                             *metrics.Counter
 	storeFailures, peerFaults, strangers, mangled     *metrics.Counter
+	repeated, misdirected, forged                     *metrics.Counter
 	flushDuration                                     *expo.Histogram
 }
 
@@ -88,6 +91,9 @@ func newInstruments() *instruments {
 		peerFaults:         s.NewCounter("pinocchio_peer_faults_total"),
 		strangers:          s.NewCounter("pinocchio_peer_strangers_total"),
 		mangled:            s.NewCounter("pinocchio_peer_mangled_total"),
+		repeated:           s.NewCounter(`pinocchio_peer_replayed_total{kind="repeated"}`),
+		misdirected:        s.NewCounter(`pinocchio_peer_replayed_total{kind="misdirected"}`),
+		forged:             s.NewCounter("pinocchio_peer_forged_answers_total"),
 		flushDuration:      expo.NewHistogram(flushBounds(), 1),
 	}
 }

@@ -123,8 +123,12 @@ func (n *Node) expire(ctx context.Context) {
 func (n *Node) peerFault(l *link, err error) {
 	n.count.peerFaults.Inc()
 	l.refused.Store(isRefused(err))
-	if errors.Is(err, errPeerRefused) {
-		n.log.Warn("another node refuses this node's messages", "peer", l.peer, "error", err)
+	switch {
+	case errors.Is(err, errPeerForged):
+		n.count.forged.Inc()
+		n.seldom("an answer of another node is not to be trusted", "peer", l.peer, "error", err)
+	case errors.Is(err, errPeerRefused):
+		n.seldom("another node refuses this node's messages", "peer", l.peer, "error", err)
 	}
 }
 
