@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pinocchio-nose/pinocchio/gossip"
+	"github.com/pinocchio-nose/pinocchio/internal/certs"
 	"github.com/pinocchio-nose/pinocchio/internal/seal"
 )
 
@@ -16,18 +17,19 @@ type auth struct {
 	keys    *seal.Keys
 	taken   *seal.Window // questions of other nodes that were taken
 	numbers seal.Numbers // of this node's questions
+	tls     certs.Mutual // zero: connections are not encrypted
 
 	mu      sync.Mutex
 	secrets [][]byte       // the present ones
 	gossip  *gossip.Gossip // nil until it exists
 }
 
-func newAuth(secrets [][]byte, alive func(seal.ID) bool) (*auth, error) {
+func newAuth(secrets [][]byte, tls certs.Mutual, alive func(seal.ID) bool) (*auth, error) {
 	keys, err := seal.NewKeys(secrets)
 	if err != nil {
 		return nil, err
 	}
-	return &auth{keys: keys, taken: seal.NewWindow(alive), secrets: secrets}, nil
+	return &auth{keys: keys, tls: tls, taken: seal.NewWindow(alive), secrets: secrets}, nil
 }
 
 // isMember tells whether a process may be there, by the last round.

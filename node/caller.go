@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 	"time"
 
@@ -41,9 +40,7 @@ func newCaller(peer counter.Origin, addr string, a *auth) *caller {
 		MaxIdemponentCallAttempts:     1,
 		DisablePathNormalizing:        true,
 		DisableHeaderNamesNormalizing: true,
-		Dial: func(addr string) (net.Conn, error) {
-			return fasthttp.DialDualStackTimeout(addr, time.Second)
-		},
+		Dial:                          a.dial,
 	}}
 }
 

@@ -105,7 +105,7 @@ func flushBounds() []time.Duration {
 
 // WriteMetrics writes this node's metrics in the Prometheus text format, each family with HELP and TYPE.
 func (n *Node) WriteMetrics(w io.Writer) {
-	families().Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
+	append(families(), expiryFamily()).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
 		n.count.flushDuration.Expose(w, "pinocchio_flush_duration_seconds", "")
 	})
 }
@@ -134,6 +134,9 @@ func (n *Node) writeGauges(w io.Writer) {
 	}
 	gauge(`pinocchio_members{state="alive"}`, alive)
 	gauge(`pinocchio_members{state="leased"}`, leased)
+	for _, c := range n.cfg.Certificates {
+		gauge(`pinocchio_tls_certificate_expiry_seconds{kind="`+c.Kind()+`"}`, time.Until(c.Expiry()).Seconds())
+	}
 	gs := n.gossip.Stats()
 	gauge("pinocchio_gossip_refused_total", gs.Refused)
 	gauge("pinocchio_gossip_rejected_total", gs.Rejected)

@@ -81,7 +81,7 @@ func New(cfg Config) (*Node, error) {
 
 		expiredSince: make(map[counter.Origin]time.Time),
 	}
-	if n.auth, err = newAuth(cfg.Secrets, n.isMember); err != nil {
+	if n.auth, err = newAuth(cfg.Secrets, cfg.PeerTLS, n.isMember); err != nil {
 		return nil, err
 	}
 	n.loader = newLoader(n)

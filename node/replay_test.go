@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/internal/certs"
 	"github.com/pinocchio-nose/pinocchio/internal/seal"
 )
 
@@ -25,7 +26,7 @@ func otherAuth(t *testing.T, secrets ...string) *auth {
 	for _, s := range secrets {
 		raw = append(raw, []byte(s))
 	}
-	a, err := newAuth(raw, func(seal.ID) bool { return false })
+	a, err := newAuth(raw, certs.Mutual{}, func(seal.ID) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

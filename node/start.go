@@ -22,7 +22,7 @@ func (n *Node) listen() error {
 		_ = ln.Close()
 		return err
 	}
-	n.peerLn = ln
+	n.peerLn = n.secured(ln)
 	n.self = flush.Node{ID: n.id, Name: n.cfg.Name, HTTPAddr: n.cfg.HTTPAddr, PeerAddr: addr}
 	n.gossip, err = n.auth.join(n.gossipConfig())
 	if err != nil {

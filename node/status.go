@@ -127,6 +127,9 @@ func (n *Node) peerFault(l *link, err error) {
 	case errors.Is(err, errPeerForged):
 		n.count.forged.Inc()
 		n.seldom("an answer of another node is not to be trusted", "peer", l.peer, "error", err)
+	case isTLSFault(err):
+		n.seldom("no TLS connection to another node: compare --peer-tls-ca and --peer-tls-name, and whether both nodes have them",
+			"peer", l.peer, "error", err)
 	case errors.Is(err, errPeerRefused):
 		n.seldom("another node refuses this node's messages", "peer", l.peer, "error", err)
 	}
