@@ -36,7 +36,7 @@ type Config struct {
 	// ClusterName separates clusters: messages with another name are dropped. It is no secret and proves nothing.
 	ClusterName string
 	// Keys encrypt and authenticate all messages (AES-GCM; 16, 24 or 32 bytes each; see DeriveKey). The first encrypts, all
-	// decrypt, so a key is changed in three rolling restarts: [old new], [new old], [new]. Empty: no protection.
+	// decrypt, so a key is changed in three steps, by SetKeys or restarts: [old new], [new old], [new]. Empty: no protection.
 	Keys [][]byte
 	// Seeds are the host:port of nodes to join through. A name may have many addresses; all are tried.
 	Seeds []string

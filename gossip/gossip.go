@@ -36,6 +36,8 @@ type Gossip struct {
 	joined chan struct{} // closed after the first round of joins
 	rejoin chan struct{} // a round is wanted before its time; capacity 1
 
+	keyring *memberlist.Keyring // nil: nothing is encrypted
+
 	joins, joinFailures atomic.Uint64
 
 	// mu is held while memberlist is started, told new metadata, or ended. memberlist reads its own node without
@@ -66,14 +68,18 @@ func New(cfg Config) (*Gossip, error) {
 		return nil, err
 	}
 	cfg = cfg.clone()
-	return &Gossip{
+	g := &Gossip{
 		cfg:    cfg,
 		log:    cfg.Logger,
 		roster: newRoster(cfg),
 		lines:  newLogWriter(cfg.Logger),
 		joined: make(chan struct{}),
 		rejoin: make(chan struct{}, 1),
-	}, nil
+	}
+	if len(cfg.Keys) > 0 {
+		g.keyring, _ = memberlist.NewKeyring(cfg.Keys, cfg.Keys[0]) // validated
+	}
+	return g, nil
 }
 
 // Start opens the listeners and starts to join the seeds, in the background: a node without any other is a cluster of
@@ -135,8 +141,8 @@ func (g *Gossip) settings(logger *log.Logger) *memberlist.Config {
 	c.SkipInboundLabelCheck = false
 	c.Logger = logger
 	c.Delegate, c.Events, c.Alive, c.Merge = g.roster, g.roster, g.roster, g.roster
-	if len(g.cfg.Keys) > 0 {
-		c.Keyring, _ = memberlist.NewKeyring(g.cfg.Keys, g.cfg.Keys[0]) // validated
+	if g.keyring != nil {
+		c.Keyring = g.keyring
 		c.GossipVerifyIncoming, c.GossipVerifyOutgoing = true, true
 	}
 	c.TCPTimeout = g.cfg.StreamTimeout

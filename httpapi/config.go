@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,6 +28,8 @@ type Config struct {
 	// Durabilities are the levels that this node can reach. They are named to a client that asked for another one; it
 	// is the Service that refuses.
 	Durabilities []node.Durability
+	// TLS encrypts the connections; its callbacks may show another certificate to each. nil: they are plain.
+	TLS *tls.Config
 }
 
 // Bounds of the limits: below, an ordinary request does not fit; above, a limit protects nothing.

@@ -22,6 +22,7 @@ const (
 	metricRefused  = "pinocchio_http_connections_refused_total"
 	metricTimedOut = "pinocchio_http_connections_timed_out_total"
 	metricPanics   = "pinocchio_http_panics_total"
+	metricNoTLS    = "pinocchio_http_tls_handshake_failures_total"
 )
 
 func families() expo.Table {
@@ -33,6 +34,7 @@ func families() expo.Table {
 		{Name: metricRefused, Type: expo.TypeCounter, Help: "Connections refused because too many were open."},
 		{Name: metricTimedOut, Type: expo.TypeCounter, Help: "Connections ended because they were idle, slow to send or slow to read for too long."},
 		{Name: metricPanics, Type: expo.TypeCounter, Help: "Requests that ended in a panic of this program."},
+		{Name: metricNoTLS, Type: expo.TypeCounter, Help: "Connections closed because the client and this node did not agree on TLS."},
 	}
 }
 
@@ -69,6 +71,7 @@ type instruments struct {
 	panics    *metrics.Counter
 	refused   *metrics.Counter
 	timedOut  *metrics.Counter
+	noTLS     *metrics.Counter
 }
 
 func newInstruments(conns *registry) *instruments {
@@ -78,6 +81,7 @@ func newInstruments(conns *registry) *instruments {
 		panics:   set.NewCounter(metricPanics),
 		refused:  set.NewCounter(metricRefused),
 		timedOut: set.NewCounter(metricTimedOut),
+		noTLS:    set.NewCounter(metricNoTLS),
 	}
 	bounds, stripes := durationBounds(), runtime.GOMAXPROCS(0)
 	for r := range m.durations {

@@ -105,7 +105,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			s.admit(nc)
+			s.admit(s.secured(nc))
 		case s.isClosed():
 			return nil
 		case transient(err):
@@ -180,6 +180,9 @@ func (s *Server) serve(c *conn) {
 			_ = c.Conn.Close()
 		}
 	}()
+	if !s.shakeHands(c) {
+		return
+	}
 	_ = s.http.ServeConn(c) // its errors are the client's going away, or were answered by unreadable
 }
 

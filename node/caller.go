@@ -1,63 +1,37 @@
 package node
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/internal/seal"
 )
 
 const (
-	batchPath  = "/peer/v1/batch"
-	readPath   = "/peer/v1/read"
-	macHeader  = "Pinocchio-Mac"
+	batchPath = "/peer/v1/batch"
+	readPath  = "/peer/v1/read"
+	macHeader = "Pinocchio-Mac"
+
+	statusTooEarly = 425 // RFC 8470: the message may be a repeated one
+
 	peerBodies = 64 << 20 // bytes of a message between nodes
 )
 
-// auth signs messages between nodes with the cluster's secret (R13). Without a secret everything is accepted.
-type auth struct{ secrets [][]byte }
-
-func (a auth) sign(path string, body []byte) []byte {
-	if len(a.secrets) == 0 {
-		return nil
-	}
-	return a.mac(a.secrets[0], path, body)
-}
-
-func (a auth) mac(secret []byte, path string, body []byte) []byte {
-	m := hmac.New(sha256.New, secret)
-	_, _ = m.Write([]byte(path))
-	_, _ = m.Write([]byte{0})
-	_, _ = m.Write(body)
-	return hex.AppendEncode(nil, m.Sum(nil))
-}
-
-// accepts checks a signature in constant time, against each secret so that they can be rotated.
-func (a auth) accepts(path string, body, sig []byte) bool {
-	if len(a.secrets) == 0 {
-		return true
-	}
-	ok := false
-	for _, s := range a.secrets {
-		ok = hmac.Equal(a.mac(s, path, body), sig) || ok
-	}
-	return ok
-}
-
 // caller posts messages to one peer.
 type caller struct {
-	client *fasthttp.HostClient
-	auth   auth
+	client  *fasthttp.HostClient
+	auth    *auth
+	peer    counter.Origin
+	numbers *seal.Stream
 }
 
-func newCaller(addr string, a auth) *caller {
-	return &caller{auth: a, client: &fasthttp.HostClient{
+func newCaller(peer counter.Origin, addr string, a *auth) *caller {
+	return &caller{auth: a, peer: peer, numbers: a.numbers.Stream(), client: &fasthttp.HostClient{
 		Addr:                          addr,
 		Name:                          "pinocchio",
 		MaxConns:                      lanesPerLink + readsUnderWay,
@@ -66,9 +40,7 @@ func newCaller(addr string, a auth) *caller {
 		MaxIdemponentCallAttempts:     1,
 		DisablePathNormalizing:        true,
 		DisableHeaderNamesNormalizing: true,
-		Dial: func(addr string) (net.Conn, error) {
-			return fasthttp.DialDualStackTimeout(addr, time.Second)
-		},
+		Dial:                          a.dial,
 	}}
 }
 
@@ -88,21 +60,56 @@ func (c *caller) post(path string, body []byte, timeout time.Duration) (answer, 
 	defer fasthttp.ReleaseRequest(req)
 	req.Header.SetMethod(fasthttp.MethodPost)
 	req.SetRequestURI("http://peer" + path)
-	if sig := c.auth.sign(path, body); sig != nil {
-		req.Header.SetBytesV(macHeader, sig)
+	q, header := c.auth.keys.Seal(c.peer, c.numbers.Next(), path, body)
+	if header != nil {
+		req.Header.SetBytesV(macHeader, header)
 	}
 	req.SetBodyRaw(body)
 	if err := c.client.DoDeadline(req, resp, time.Now().Add(timeout)); err != nil {
 		fasthttp.ReleaseResponse(resp)
 		return answer{}, err
 	}
-	if code := resp.StatusCode(); code != fasthttp.StatusOK {
-		err := fmt.Errorf("%w: status %d: %s", errPeerRefused, code, resp.Body())
+	if err := judge(&q, resp); err != nil {
 		fasthttp.ReleaseResponse(resp)
 		return answer{}, err
 	}
 	return answer{body: resp.Body(), resp: resp}, nil
 }
 
-// isRefused says that nobody listens at the peer's address.
-func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+// judge returns nil for an answer that may be used. What a refusal says is not passed on: anybody may have written it.
+func judge(q *seal.Question, resp *fasthttp.Response) error {
+	code := resp.StatusCode()
+	genuine := q.Answered(code, resp.Body(), resp.Header.Peek(macHeader))
+	switch {
+	case code == fasthttp.StatusOK && genuine:
+		return nil
+	case code == fasthttp.StatusMisdirectedRequest && genuine:
+		return errPeerGone
+	case code == fasthttp.StatusOK:
+		return errPeerForged
+	}
+	reason, known := refusals[code]
+	if !known {
+		reason = "see its log"
+	}
+	return fmt.Errorf("%w: status %d: %s", errPeerRefused, code, reason)
+}
+
+// refusals say what the statuses of a refusal mean, and what to do.
+var refusals = map[int]string{
+	fasthttp.StatusForbidden:  "the secrets differ: compare the secret files of both nodes",
+	fasthttp.StatusConflict:   "it is of another cluster or has other settings: compare --cluster-name and --partitions",
+	statusTooEarly:            "it has had this message before; it is sent anew",
+	fasthttp.StatusBadRequest: "it cannot read the message: compare the versions of both nodes",
+}
+
+var (
+	errPeerRefused = errors.New("the peer refuses this node's messages")
+	errPeerForged  = errors.New("the answer is not signed for this question: somebody stands between the nodes, or the peer has no secret")
+	errPeerGone    = errors.New("another process listens at the peer's address")
+)
+
+// isRefused says that the peer does not listen at its address: nobody does, or another process of this cluster.
+func isRefused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errPeerGone)
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/gossip"
+	"github.com/pinocchio-nose/pinocchio/internal/certs"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
 
@@ -23,7 +24,10 @@ type Config struct {
 	GossipAddr string   // host:port for gossip; port 0 picks one
 	Advertise  string   // host or IP under which other nodes reach this one; empty: the host of PeerListen
 	Join       []string // host:port of gossip seeds; with Postgres none is needed
-	Secrets    [][]byte // the cluster's secret; the first one signs, all are accepted; none: no check
+	Secrets    [][]byte // the cluster's secret; the first one signs, all are accepted; none: no check. See SetSecrets
+
+	PeerTLS      certs.Mutual    // certificates between nodes, in both directions; zero: connections are not encrypted
+	Certificates []*certs.Source // those whose end the metrics tell
 
 	Durability    Durability    // of increments that do not ask for one
 	FlushInterval time.Duration // how long an increment may wait in memory before it is flushed, 10 ms - 10 s

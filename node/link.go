@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +49,7 @@ type lane struct {
 
 func (n *Node) newLink(peer counter.Origin, addr string) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &link{peer: peer, node: n, call: newCaller(addr, n.auth), gone: ctx.Done(), stop: cancel}
+	l := &link{peer: peer, node: n, call: newCaller(peer, addr, n.auth), gone: ctx.Done(), stop: cancel}
 	for i := range l.lanes {
 		l.lanes[i] = &lane{
 			link: l, wake: make(chan struct{}, 1),
@@ -315,5 +314,3 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	}
 }
-
-var errPeerRefused = errors.New("the peer refuses this node's messages")

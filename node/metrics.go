@@ -55,6 +55,8 @@ func families() expo.Table {
 		{Name: "pinocchio_peer_faults_total", Type: c, Help: "Messages to other nodes without an answer; they are sent again."},
 		{Name: "pinocchio_peer_strangers_total", Type: c, Help: "Messages refused because of a wrong secret or another cluster."},
 		{Name: "pinocchio_peer_mangled_total", Type: c, Help: "Messages refused because they could not be read."},
+		{Name: "pinocchio_peer_replayed_total", Type: c, Help: "Signed messages refused because this process has had them (repeated), or because they were meant for another process (misdirected)."},
+		{Name: "pinocchio_peer_forged_answers_total", Type: c, Help: "Answers of other nodes refused because they were not signed for the question asked; it was asked again."},
 	}
 }
 
@@ -70,6 +72,7 @@ type instruments struct {
 	conflicts, unreported                             *metrics.Counter
 	storeFailures, peerFaults, strangers, mangled     *metrics.Counter
 	lostOps, replayed, rewinds                        *metrics.Counter
+	repeated, misdirected, forged                     *metrics.Counter
 	flushDuration, logSync                            *expo.Histogram
 }
 
@@ -102,6 +105,9 @@ func newInstruments() *instruments {
 		rewinds:            s.NewCounter("pinocchio_store_rewinds_total"),
 		replayed:           s.NewCounter("pinocchio_idempotent_replays_total"),
 		lostOps:            s.NewCounter("pinocchio_lost_operations_total"),
+		repeated:           s.NewCounter(`pinocchio_peer_replayed_total{kind="repeated"}`),
+		misdirected:        s.NewCounter(`pinocchio_peer_replayed_total{kind="misdirected"}`),
+		forged:             s.NewCounter("pinocchio_peer_forged_answers_total"),
 		flushDuration:      expo.NewHistogram(flushBounds(), 1),
 		logSync:            expo.NewHistogram(syncBounds(), 1),
 	}
@@ -119,7 +125,7 @@ func flushBounds() []time.Duration {
 
 // WriteMetrics writes this node's metrics in the Prometheus text format, each family with HELP and TYPE.
 func (n *Node) WriteMetrics(w io.Writer) {
-	families().Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
+	append(families(), expiryFamily()).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
 		n.count.flushDuration.Expose(w, "pinocchio_flush_duration_seconds", "")
 		n.count.logSync.Expose(w, "pinocchio_log_sync_seconds", "")
 	})
@@ -151,6 +157,9 @@ func (n *Node) writeGauges(w io.Writer) {
 	}
 	gauge(`pinocchio_members{state="alive"}`, alive)
 	gauge(`pinocchio_members{state="leased"}`, leased)
+	for _, c := range n.cfg.Certificates {
+		gauge(`pinocchio_tls_certificate_expiry_seconds{kind="`+c.Kind()+`"}`, time.Until(c.Expiry()).Seconds())
+	}
 	gs := n.gossip.Stats()
 	gauge("pinocchio_gossip_refused_total", gs.Refused)
 	gauge("pinocchio_gossip_rejected_total", gs.Rejected)

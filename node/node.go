@@ -24,7 +24,8 @@ type Node struct {
 	cfg    Config
 	id     counter.Origin
 	log    *slog.Logger
-	auth   auth
+	auth   *auth
+	rarely rarely
 	lease  *lease
 	limits counter.Limits
 	count  *instruments
@@ -79,7 +80,6 @@ func New(cfg Config) (*Node, error) {
 		cfg:    cfg,
 		id:     id,
 		log:    cfg.Logger.With("node", cfg.Name),
-		auth:   auth{secrets: cfg.Secrets},
 		lease:  newLease(cfg.LeaseTTL),
 		limits: limits(cfg),
 		count:  newInstruments(),
@@ -92,6 +92,9 @@ func New(cfg Config) (*Node, error) {
 		fatal:  make(chan error, 1),
 
 		expiredSince: make(map[counter.Origin]time.Time),
+	}
+	if n.auth, err = newAuth(cfg.Secrets, cfg.PeerTLS, n.isMember); err != nil {
+		return nil, err
 	}
 	n.loader = newLoader(n)
 	n.peers = n.peerServer()

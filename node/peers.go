@@ -5,9 +5,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/valyala/fasthttp"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/internal/seal"
 	"github.com/pinocchio-nose/pinocchio/node/wire"
 )
 
@@ -28,27 +30,44 @@ func (n *Node) peerServer() *fasthttp.Server {
 	}
 }
 
+// servePeer answers one message of another node. Who cannot sign is told nothing but that (R13); every other answer is signed.
 func (n *Node) servePeer(ctx *fasthttp.RequestCtx) {
+	path, body := string(ctx.Path()), ctx.PostBody()
+	q, ok := n.auth.keys.Open(path, body, ctx.Request.Header.Peek(macHeader))
+	if !ok {
+		n.turnAway(ctx, fasthttp.StatusForbidden, n.count.strangers,
+			"refused a message that is not signed with this cluster's secret: compare the secret files, or look who is at this port")
+		return
+	}
+	n.serveSigned(ctx, &q, path, body)
+	if header := q.Answer(ctx.Response.StatusCode(), ctx.Response.Body()); header != nil {
+		ctx.Response.Header.SetBytesV(macHeader, header)
+	}
+}
+
+// serveSigned answers a message whose signature is good, or that needs none.
+func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path string, body []byte) {
 	defer func() {
 		if v := recover(); v != nil { // a broken invariant must be seen, not served
 			n.log.Error("a message of another node made this node panic", "panic", v)
 			ctx.Error("panic", fasthttp.StatusInternalServerError)
 		}
 	}()
-	path, body := string(ctx.Path()), ctx.PostBody()
-	if !n.auth.accepts(path, body, ctx.Request.Header.Peek(macHeader)) {
-		n.count.strangers.Inc()
-		ctx.Error("the message is not signed with this cluster's secret", fasthttp.StatusForbidden)
-		return
-	}
+	sealed := n.auth.keys.Required()
 	h, rest, err := wire.DecodeHeader(body)
 	switch {
+	case sealed && q.To != n.id:
+		n.turnAway(ctx, fasthttp.StatusMisdirectedRequest, n.count.misdirected,
+			"refused a message for another process: its sender has yet to notice a restart, or somebody repeats messages")
 	case err != nil:
-		n.count.mangled.Inc()
-		ctx.Error(err.Error(), fasthttp.StatusBadRequest)
+		n.turnAway(ctx, fasthttp.StatusBadRequest, n.count.mangled,
+			"refused a message that cannot be read: compare the versions of the nodes", "error", err)
 	case h.Cluster != n.header().Cluster:
-		n.count.strangers.Inc()
-		ctx.Error("another cluster, or other settings", fasthttp.StatusConflict)
+		n.turnAway(ctx, fasthttp.StatusConflict, n.count.strangers,
+			"refused a message of another cluster, or of one with other settings: compare --cluster-name and --partitions", "sender", h.Sender)
+	case sealed && !n.auth.taken.Take(h.Sender, q.Number):
+		n.turnAway(ctx, statusTooEarly, n.count.repeated,
+			"refused a message that was sent before: somebody repeats messages, or the network held it back for long", "sender", h.Sender)
 	case path == batchPath:
 		n.serveBatch(ctx, body)
 	case path == readPath:
@@ -56,6 +75,13 @@ func (n *Node) servePeer(ctx *fasthttp.RequestCtx) {
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}
+}
+
+// turnAway refuses a message, counts it, and logs it unless the same was logged just now.
+func (n *Node) turnAway(ctx *fasthttp.RequestCtx, status int, count *metrics.Counter, why string, more ...any) {
+	count.Inc()
+	ctx.Error(why, status)
+	n.seldom(why, append(more, "remote", ctx.RemoteAddr())...)
 }
 
 var batches = sync.Pool{New: func() any { return new(wire.Batch) }}

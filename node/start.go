@@ -22,9 +22,9 @@ func (n *Node) listen() error {
 		_ = ln.Close()
 		return err
 	}
-	n.peerLn = ln
+	n.peerLn = n.secured(ln)
 	n.self = flush.Node{ID: n.id, Name: n.cfg.Name, HTTPAddr: n.cfg.HTTPAddr, PeerAddr: addr}
-	n.gossip, err = gossip.New(n.gossipConfig())
+	n.gossip, err = n.auth.join(n.gossipConfig())
 	if err != nil {
 		_ = ln.Close()
 		return fmt.Errorf("gossip: %w", err)
@@ -71,11 +71,6 @@ func (n *Node) gossipConfig() gossip.Config {
 	c.BindAddr = n.cfg.GossipAddr
 	c.Advertise = n.cfg.Advertise
 	c.ClusterName = n.cfg.Cluster
-	for _, s := range n.cfg.Secrets {
-		if key, err := gossip.DeriveKey(s); err == nil { // Validate has tried
-			c.Keys = append(c.Keys, key)
-		}
-	}
 	c.Seeds = n.cfg.Join
 	c.MoreSeeds = n.registeredSeeds
 	c.Logger = n.log

@@ -145,8 +145,15 @@ func (n *Node) expireIDs(ctx context.Context) {
 func (n *Node) peerFault(l *link, err error) {
 	n.count.peerFaults.Inc()
 	l.refused.Store(isRefused(err))
-	if errors.Is(err, errPeerRefused) {
-		n.log.Warn("another node refuses this node's messages", "peer", l.peer, "error", err)
+	switch {
+	case errors.Is(err, errPeerForged):
+		n.count.forged.Inc()
+		n.seldom("an answer of another node is not to be trusted", "peer", l.peer, "error", err)
+	case isTLSFault(err):
+		n.seldom("no TLS connection to another node: compare --peer-tls-ca and --peer-tls-name, and whether both nodes have them",
+			"peer", l.peer, "error", err)
+	case errors.Is(err, errPeerRefused):
+		n.seldom("another node refuses this node's messages", "peer", l.peer, "error", err)
 	}
 }
 

@@ -99,8 +99,9 @@ type member struct {
 	log   *slog.Logger
 }
 
-// newMember makes a node and opens the listener for its clients, so that a port in use is known at once.
-func newMember(cfg node.Config, listen string, delay time.Duration) (*member, error) {
+// newMember makes a node and opens the listener for its clients, so that a port in use is known at once. change adjusts the
+// configuration of the API.
+func newMember(cfg node.Config, listen string, delay time.Duration, change ...func(*httpapi.Config)) (*member, error) {
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for clients on %s (choose another with --http): %w", listen, err)
@@ -115,6 +116,9 @@ func newMember(cfg node.Config, listen string, delay time.Duration) (*member, er
 	hc := httpapi.DefaultConfig()
 	if cfg.DataDir == "" {
 		hc.Durabilities = slices.DeleteFunc(hc.Durabilities, func(d node.Durability) bool { return d == node.Disk })
+	}
+	for _, c := range change {
+		c(&hc)
 	}
 	api, err := httpapi.New(hc, n, cfg.Logger.With("node", cfg.Name))
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +13,15 @@ import (
 
 // serveCmd runs one node.
 type serveCmd struct {
-	Name       string   `help:"Name of this node, stable across restarts. Default: the host's name." placeholder:"NAME"`
-	HTTP       string   `name:"http" default:":3333" help:"host:port for clients."`
-	Peer       string   `default:":3433" help:"host:port for the other nodes."`
-	Gossip     string   `default:":7946" help:"host:port for gossip, TCP and UDP."`
-	Advertise  string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
-	Join       []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
-	Store      string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
-	Data       string   `type:"path" default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
-	SecretFile string   `type:"existingfile" help:"File with the cluster's secret, one a line: the first is used, all are accepted. Without it whoever reaches the ports gets in." placeholder:"FILE"`
+	Name      string   `help:"Name of this node, stable across restarts. Default: the host's name." placeholder:"NAME"`
+	HTTP      string   `name:"http" default:":3333" help:"host:port for clients."`
+	Peer      string   `default:":3433" help:"host:port for the other nodes."`
+	Gossip    string   `default:":7946" help:"host:port for gossip, TCP and UDP."`
+	Advertise string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
+	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
+	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
+	Data      string   `type:"path" default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
+	protectFlags
 	settings
 }
 
@@ -33,7 +32,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	secrets, err := readSecrets(c.SecretFile)
+	protect, err := c.load()
 	if err != nil {
 		return err
 	}
@@ -43,13 +42,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	cfg := c.config(log)
-	cfg.Name, cfg.Store, cfg.Secrets = name, store, secrets
+	cfg.Name, cfg.Store = name, store
 	cfg.DataDir = logFolder(c.Data, name)
+	protect.apply(&cfg)
 	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
-	m, err := newMember(cfg, c.HTTP, c.DrainDelay)
+	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	defer protect.watch(m.node, log)()
 	return errors.Join(m.run(ctx), store.Close())
 }
 
@@ -76,30 +77,3 @@ func (c *serveCmd) name() (string, error) {
 	}
 	return name, nil
 }
-
-// readSecrets reads one secret a line.
-func readSecrets(path string) ([][]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the cluster's secret: %w", err)
-	}
-	var secrets [][]byte
-	for line := range bytes.Lines(text) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		if len(line) < minSecret {
-			return nil, fmt.Errorf("a secret in %s has %d bytes, must have at least %d", path, len(line), minSecret)
-		}
-		secrets = append(secrets, line)
-	}
-	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s holds no secret: write a random line of at least %d bytes into it", path, minSecret)
-	}
-	return secrets, nil
-}
-
-const minSecret = 16 // bytes

@@ -270,7 +270,7 @@ func TestReadSecrets_TakesOneALineAndRefusesWhatProtectsNothing(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		secrets, err := readSecrets(path)
+		secrets, err := readSecrets(path, "")
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "short\n") {
 				t.Errorf("%q: %v", c.text, err)
@@ -285,10 +285,10 @@ func TestReadSecrets_TakesOneALineAndRefusesWhatProtectsNothing(t *testing.T) {
 			t.Errorf("%q: %q, %v", c.text, got, err)
 		}
 	}
-	if secrets, err := readSecrets(""); secrets != nil || err != nil {
+	if secrets, err := readSecrets("", ""); secrets != nil || err != nil {
 		t.Errorf("without a file: %q, %v", secrets, err)
 	}
-	if _, err := readSecrets("/does/not/exist"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := readSecrets("/does/not/exist", ""); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is missing: %v", err)
 	}
 }

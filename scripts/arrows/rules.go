@@ -50,6 +50,7 @@ func moduleRules() rules {
 		rooms: []room{
 			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
 			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
+			{dir: "internal/certs/certtest", floor: floorHelpers, forTests: true, why: "only tests make their own certificates"},
 			{
 				dir: "internal/sim", floor: floorNode, uses: []string{"counter"}, forTests: true,
 				why: "the simulation plays the protocol core alone",
