@@ -52,7 +52,7 @@ func DefaultConfig() Config {
 		ReadTimeout:    10 * time.Second,
 		WriteTimeout:   10 * time.Second,
 		IdleTimeout:    75 * time.Second, // above the 60 s of common load balancers, so that they close first
-		Durabilities:   []node.Durability{node.Memory, node.Disk, node.Replica, node.Database},
+		Durabilities:   []node.Durability{node.Memory, node.Database},
 	}
 }
 

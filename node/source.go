@@ -127,6 +127,10 @@ func (n *Node) conflict(b flush.Batch, ledger []flush.Mismatch) {
 		"partition", b.Partition, "epoch", b.Epoch, "rows", len(ledger))
 	n.count.conflicts.Inc()
 	sl := &n.slots.all[b.Partition]
-	n.slots.change(sl, func(p *counter.Partition) { p.Drop() })
-	n.afresh.add(b.Partition, b.Epoch)
+	n.afresh.add(b.Partition, b.Epoch) // first: until then a round would take the partition for one to be acquired as it stands
+	n.slots.change(sl, func(p *counter.Partition) {
+		if _, epoch := p.Owner(); epoch == b.Epoch {
+			p.Drop()
+		}
+	})
 }

@@ -114,6 +114,7 @@ func newMember(cfg node.Config, listen string, delay time.Duration, change ...fu
 		return nil, errors.Join(err, ln.Close())
 	}
 	hc := httpapi.DefaultConfig()
+	hc.Durabilities = []node.Durability{node.Memory, node.Disk, node.Replica, node.Database}
 	if cfg.DataDir == "" {
 		hc.Durabilities = slices.DeleteFunc(hc.Durabilities, func(d node.Durability) bool { return d == node.Disk })
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"github.com/google/uuid"
 	"net"
 	"strings"
 	"testing"
@@ -162,3 +163,6 @@ func TestMember_EndsWithAnErrorWhenItsNodeCannotStart(t *testing.T) {
 		t.Errorf("it ended with: %v", err)
 	}
 }
+
+// ClusterID is asked for before anything is opened.
+func (noStore) ClusterID() uuid.UUID { return uuid.UUID{1} }
