@@ -23,6 +23,9 @@ const (
 	textInvalid = "is invalid"
 )
 
+// textBound refuses a bound: a client that sends one relies on it, and to ignore it would count beyond it.
+const textBound = "is not known to this release, which has no bounds, and nothing was counted: send the increment without it"
+
 // detail is the field of a problem that is about no field.
 const detail = "detail"
 
@@ -36,6 +39,9 @@ type failure struct {
 
 // retrySoon is the Retry-After, in seconds, of what a short wait usually cures: a lease, a flush, a start.
 const retrySoon = 1
+
+// retryLater is the Retry-After, in seconds, of what takes a node to start or somebody to act.
+const retryLater = 5
 
 // failureTable is the one place where the node's errors become statuses. The levels are those that this node can reach.
 func failureTable(levels []node.Durability) []failure {
@@ -58,11 +64,20 @@ func failureTable(levels []node.Durability) []failure {
 		},
 		{
 			node.ErrDurabilityTimeout, fasthttp.StatusGatewayTimeout, 0,
-			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again, it would count twice"},
+			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again without an Idempotency-Key, it would count twice"},
 		},
 		{
-			node.ErrDurabilityUnavailable, fasthttp.StatusBadRequest, 0,
-			problem{"durability", "is not available on this node: use " + listLevels(levels)},
+			// The reason that the node gives may hold paths and the system's words: it goes to the node's own log.
+			node.ErrDurabilityUnavailable, fasthttp.StatusServiceUnavailable, retryLater,
+			problem{"durability", "is not available on this node, its log says why, and nothing was counted: use another node, or use " + listLevels(levels)},
+		},
+		{
+			node.ErrTooFewNodes, fasthttp.StatusServiceUnavailable, retryLater,
+			problem{"durability", "needs a second node to hold a copy, there is none at the moment, and nothing was counted: send it again later, or ask for another durability"},
+		},
+		{
+			node.ErrIDReused, fasthttp.StatusUnprocessableEntity, 0,
+			problem{"idempotency_key", "was used for another increment of this counter, and nothing was counted: use a new one for each increment"},
 		},
 	}
 }

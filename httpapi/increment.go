@@ -31,7 +31,7 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 		}
 	}
 	delta, integer := f.value.integer()
-	if !integer || f.key.kind != kindString || !validKey(f.key.text) {
+	if !integer || len(f.bounds) > 0 || f.key.kind != kindString || !validKey(f.key.text) {
 		refuse(ctx, fasthttp.StatusUnprocessableEntity, faults(f)...)
 		return
 	}
@@ -46,6 +46,9 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 	}
 	if result.Later {
 		ctx.Response.Header.Set("Counted", "later")
+	}
+	if result.Replayed {
+		ctx.Response.Header.Set("Idempotency-Replayed", "true")
 	}
 	if !in.Return || !result.HasTotal || result.Later {
 		ctx.SetStatusCode(fasthttp.StatusAccepted)
@@ -73,6 +76,9 @@ func faults(f fields) []problem {
 	} else if !ok {
 		problems = append(problems, problem{"value", textInvalid})
 	}
+	for _, name := range f.bounds {
+		problems = append(problems, problem{name, textBound})
+	}
 	return problems
 }
 
@@ -90,13 +96,13 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 		}
 		in.Durability = level
 	}
-	if header.PeekCanonical(headerIdempotency) != nil {
-		// Ignoring it would count a repeat twice, for a client that was sure that it would not.
-		refuse(ctx, fasthttp.StatusNotImplemented, problem{
-			detail,
-			"this version does not know Idempotency-Key and counted nothing: send the increment without it",
-		})
-		return false
+	if value := header.PeekCanonical(headerIdempotency); value != nil {
+		id, ok := parseIdempotencyKey(value)
+		if !ok || len(header.PeekAll("Idempotency-Key")) > 1 {
+			refuse(ctx, fasthttp.StatusBadRequest, problem{"idempotency_key", textBadID})
+			return false
+		}
+		in.ID = id
 	}
 	return true
 }

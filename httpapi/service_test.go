@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -17,6 +18,7 @@ type fakeService struct {
 
 	keep     bool
 	later    bool
+	replayed bool
 	noTotal  bool
 	stale    bool
 	unstored bool
@@ -37,14 +39,14 @@ func (f *fakeService) Increment(in node.Increment) (node.Result, error) {
 	f.calls++
 	if f.keep {
 		kept := in
-		kept.Key = append([]byte(nil), in.Key...)
+		kept.Key, kept.ID = bytes.Clone(in.Key), bytes.Clone(in.ID)
 		f.seen = append(f.seen, kept)
 	}
 	if f.totals == nil {
 		f.totals = map[string]int64{}
 	}
 	f.totals[string(in.Key)] += in.Delta
-	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later}, nil
+	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later, Replayed: f.replayed}, nil
 }
 
 func (f *fakeService) Total(key []byte) (node.Reading, error) {
