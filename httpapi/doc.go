@@ -25,5 +25,8 @@
 //   - A key that is too long, holds NUL or is no UTF-8 "is invalid", in a body and in a path alike.
 //   - A value in a string is written as JSON would write the number: no plus, no leading zero, no blank around it.
 //   - Durability and Prefer ignore case. An unknown durability is a 400, as is one that the node does not offer.
+//   - Many increments in one request are a JSON array or one object a line, told apart by their first byte. Each is answered
+//     with a status of its own inside a 200, as 207 does elsewhere; only a body that cannot be read is refused as a whole, and
+//     then nothing was counted. Of lines, a bad one is its own item's error.
 //   - Idempotency-Key is a quoted string, as the IETF draft has it, or the same without quotes. Two lines of it are a 400.
 package httpapi

@@ -98,19 +98,24 @@ func listLevels(levels []node.Durability) string {
 // failed answers an error of the Service. What the table does not know is a fault of this node: it goes to the log, and
 // the client learns nothing of it.
 func (s *Server) failed(ctx *fasthttp.RequestCtx, r route, err error) {
-	for i := range s.failures {
-		f := &s.failures[i]
-		if !errors.Is(err, f.err) {
-			continue
-		}
-		if f.retryAfter > 0 {
-			setRetryAfter(ctx, f.retryAfter)
-		}
-		refuse(ctx, f.status, f.problem)
-		return
+	f, known := s.failureOf(err)
+	if !known {
+		s.log.Error("request failed", "route", r.String(), "err", err)
 	}
-	s.log.Error("request failed", "route", r.String(), "err", err)
-	refuse(ctx, fasthttp.StatusInternalServerError, internalError)
+	if f.retryAfter > 0 {
+		setRetryAfter(ctx, f.retryAfter)
+	}
+	refuse(ctx, f.status, f.problem)
+}
+
+// failureOf returns the table's entry of err, or that of a fault of this node.
+func (s *Server) failureOf(err error) (f failure, known bool) {
+	for _, f := range s.failures {
+		if errors.Is(err, f.err) {
+			return f, true
+		}
+	}
+	return failure{status: fasthttp.StatusInternalServerError, problem: internalError}, false
 }
 
 var internalError = problem{detail, "internal error: this node's log says more"}
@@ -121,7 +126,13 @@ func setRetryAfter(ctx *fasthttp.RequestCtx, seconds int) {
 
 // refuse answers with an error body: {"errors":{"key":["can't be blank"]}}. At most one problem for each field.
 func refuse(ctx *fasthttp.RequestCtx, status int, problems ...problem) {
-	body := append(make([]byte, 0, 256), `{"errors":{`...)
+	body := appendProblems(append(make([]byte, 0, 256), '{'), problems...)
+	writeJSON(ctx, status, append(body, '}'))
+}
+
+// appendProblems appends "errors":{"key":["can't be blank"]}.
+func appendProblems(body []byte, problems ...problem) []byte {
+	body = append(body, `"errors":{`...)
 	for i, p := range problems {
 		if i > 0 {
 			body = append(body, ',')
@@ -131,7 +142,7 @@ func refuse(ctx *fasthttp.RequestCtx, status int, problems ...problem) {
 		body = appendString(body, p.text)
 		body = append(body, ']')
 	}
-	writeJSON(ctx, status, append(body, `}}`...))
+	return append(body, '}')
 }
 
 // writeJSON answers with a body of JSON. It copies body.
@@ -157,7 +168,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		text = "the request line and headers are too long: at most " + strconv.Itoa(s.cfg.MaxHeaderBytes) + " bytes"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		status = fasthttp.StatusRequestEntityTooLarge
-		text = "the body is too large: at most " + strconv.Itoa(s.cfg.MaxBodyBytes) + " bytes"
+		text = "the body is too large: at most " + strconv.Itoa(s.maxBody(&ctx.Request.Header)) + " bytes"
 	case isTimeout(err):
 		status = fasthttp.StatusRequestTimeout
 		text = "the request took too long to arrive and was not executed: send it again, within " + s.cfg.ReadTimeout.String()
@@ -166,6 +177,19 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	refuse(ctx, status, problem{detail, text})
 	lingerAfter(ctx)
 	s.metrics.observe(ctx.ConnID(), routeUnread, status, 0)
+}
+
+// bodyLimit is called by fasthttp when a request's headers have been read.
+func (s *Server) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	return fasthttp.RequestConfig{MaxRequestBodySize: s.maxBody(header)}
+}
+
+// maxBody returns how long the body of a request may be.
+func (s *Server) maxBody(header *fasthttp.RequestHeader) int {
+	if r, _ := match(pathOf(header.RequestURI())); r == routeMany {
+		return s.cfg.MaxBatchBytes
+	}
+	return s.cfg.MaxBodyBytes
 }
 
 func isTimeout(err error) bool {

@@ -58,6 +58,11 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 			s.increment(ctx, *r)
 			return
 		}
+	case routeMany:
+		if header.IsPost() {
+			s.incrementMany(ctx)
+			return
+		}
 	case routeUnknown:
 		refuse(ctx, fasthttp.StatusNotFound, problem{
 			detail,

@@ -36,7 +36,7 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 		return
 	}
 	in := node.Increment{Key: f.key.text, Delta: delta}
-	if !options(ctx, &in) {
+	if !options(ctx, &in) || !idempotency(ctx, &in) {
 		return
 	}
 	result, err := s.service.Increment(in)
@@ -96,6 +96,12 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 		}
 		in.Durability = level
 	}
+	return true
+}
+
+// idempotency reads the Idempotency-Key header. It answers, and returns false, when it is none.
+func idempotency(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
+	header := &ctx.Request.Header
 	if value := header.PeekCanonical(headerIdempotency); value != nil {
 		id, ok := parseIdempotencyKey(value)
 		if !ok || len(header.PeekAll("Idempotency-Key")) > 1 {
@@ -110,11 +116,9 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 // refuseBody answers a body that holds no increment. The prototype treats a body without fields as one whose fields are
 // missing, and so does this; what is no JSON at all is told apart by what the client probably meant.
 func refuseBody(ctx *fasthttp.RequestCtx, err error) {
-	header := &ctx.Request.Header
-	switch encoding := header.ContentEncoding(); {
-	case len(encoding) > 0 && !equalFold(encoding, "identity"):
-		ctx.Response.Header.Set("Accept-Encoding", "identity")
-		refuse(ctx, fasthttp.StatusUnsupportedMediaType, problem{detail, "send the body without a content encoding"})
+	switch {
+	case encoded(ctx):
+		refuseEncoding(ctx)
 	case err == errNoObject:
 		refuse(ctx, fasthttp.StatusUnprocessableEntity,
 			problem{"key", textBlank}, problem{"value", textBlank}, problem{detail, err.Error()})
@@ -126,6 +130,17 @@ func refuseBody(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		refuse(ctx, fasthttp.StatusBadRequest, problem{detail, err.Error()})
 	}
+}
+
+// encoded tells whether the client announced a compressed body.
+func encoded(ctx *fasthttp.RequestCtx) bool {
+	encoding := ctx.Request.Header.ContentEncoding()
+	return len(encoding) > 0 && !equalFold(encoding, "identity")
+}
+
+func refuseEncoding(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Accept-Encoding", "identity")
+	refuse(ctx, fasthttp.StatusUnsupportedMediaType, problem{detail, "send the body without a content encoding"})
 }
 
 // looksLikeForm tells whether a body that is no JSON starts like key=a&value=1 or like a multipart form. The header does

@@ -10,7 +10,8 @@ const (
 	routeUnread    route = iota // the request could not be read
 	routeUnknown                // there is no such path
 	routeIncrement              // POST: count
-	routeShort                  // the same, by its short name
+	routeMany                   // POST: count many
+	routeShort                  // POST: count, by the short name
 	routeTotal                  // GET: a total
 	routeCounter                // GET: a total beside what the store has
 	routeCluster                // GET: the cluster as this node sees it
@@ -26,6 +27,7 @@ func (r route) String() string {
 		routeUnread:    "unread",
 		routeUnknown:   "unknown",
 		routeIncrement: "/api/v1/increment",
+		routeMany:      "/api/v1/increments",
 		routeShort:     "/increment",
 		routeTotal:     "/api/v1/increment/{key}",
 		routeCounter:   "/api/v1/counters/{key}",
@@ -38,7 +40,7 @@ func (r route) String() string {
 
 // allow returns the methods of r as the Allow header has them.
 func (r route) allow() string {
-	if r == routeIncrement || r == routeShort {
+	if r == routeIncrement || r == routeMany || r == routeShort {
 		return "POST"
 	}
 	return "GET, HEAD"
@@ -72,6 +74,10 @@ func match(path []byte) (r route, key []byte) {
 			return routeTotal, key
 		}
 		return routeIncrement, nil
+	case "increments":
+		if !slash {
+			return routeMany, nil
+		}
 	case "counters":
 		if slash {
 			return routeCounter, key

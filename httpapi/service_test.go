@@ -49,6 +49,12 @@ func (f *fakeService) Increment(in node.Increment) (node.Result, error) {
 	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later, Replayed: f.replayed}, nil
 }
 
+func (f *fakeService) IncrementMany(in []node.Increment, out []node.Outcome) {
+	for i := range in {
+		out[i].Result, out[i].Err = f.Increment(in[i])
+	}
+}
+
 func (f *fakeService) Total(key []byte) (node.Reading, error) {
 	if f.err != nil {
 		return node.Reading{}, f.err
