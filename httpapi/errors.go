@@ -59,6 +59,10 @@ func failureTable(levels []node.Durability) []failure {
 			problem{detail, "the node that owns this key cannot be reached at the moment: send the request again"},
 		},
 		{
+			node.ErrStoreDown, fasthttp.StatusServiceUnavailable, retrySoon,
+			problem{detail, "the database cannot be read at the moment: send the request again"},
+		},
+		{
 			node.ErrOutOfRange, fasthttp.StatusUnprocessableEntity, 0,
 			problem{"value", "would take the total out of the range of a 64-bit integer: the counter was left as it is"},
 		},

@@ -86,6 +86,8 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.total(ctx, key)
 	case routeCounter:
 		s.counter(ctx, key)
+	case routeList:
+		s.list(ctx)
 	case routeCluster:
 		s.cluster(ctx)
 	case routeHealth:

@@ -146,6 +146,7 @@ func walkErrors() []struct {
 		{node.ErrNotReady, 503, "1", `{"errors":{"detail":["this node is starting or stopping and did not take the request: send it again, or to another node"]}}`},
 		{node.ErrOverloaded, 503, "1", `{"errors":{"detail":["too many increments are waiting for the database, and this one was not counted: send it again later"]}}`},
 		{node.ErrUnreachable, 503, "1", `{"errors":{"detail":["the node that owns this key cannot be reached at the moment: send the request again"]}}`},
+		{node.ErrStoreDown, 503, "1", `{"errors":{"detail":["the database cannot be read at the moment: send the request again"]}}`},
 		{node.ErrOutOfRange, 422, "", `{"errors":{"value":["would take the total out of the range of a 64-bit integer: the counter was left as it is"]}}`},
 		{node.ErrDurabilityTimeout, 504, "", `{"errors":{"detail":["the increment is held and will be counted, but the durability was not reached in time: do not send it again without an Idempotency-Key, it would count twice"]}}`},
 		{node.ErrDurabilityUnavailable, 503, "5", `{"errors":{"durability":["is not available on this node, its log says why, and nothing was counted: use another node, or use memory or database"]}}`},
@@ -163,7 +164,7 @@ func TestErrors_BecomeStatusesByOneTable(t *testing.T) {
 		for _, wrapped := range []error{row.err, fmt.Errorf("partition 7: %w", row.err)} {
 			f := &fakeService{err: wrapped}
 			h := start(t, f)
-			for _, req := range []string{post(`{"key":"k","value":1}`), get("/api/v1/increment/k"), get("/api/v1/counters/k")} {
+			for _, req := range []string{post(`{"key":"k","value":1}`), get("/api/v1/increment/k"), get("/api/v1/counters/k"), get("/api/v1/counters")} {
 				got := h.do(req)
 				if got.StatusCode != row.status || got.body != row.body || got.Header.Get("Retry-After") != row.retryAfter {
 					t.Errorf("%v: %d %s, Retry-After %q", wrapped, got.StatusCode, got.body, got.Header.Get("Retry-After"))

@@ -14,6 +14,7 @@ const (
 	routeShort                  // POST: count, by the short name
 	routeTotal                  // GET: a total
 	routeCounter                // GET: a total beside what the store has
+	routeList                   // GET: a page of persisted counters
 	routeCluster                // GET: the cluster as this node sees it
 	routeHealth                 // GET: the process lives
 	routeReady                  // GET: send traffic here
@@ -31,6 +32,7 @@ func (r route) String() string {
 		routeShort:     "/increment",
 		routeTotal:     "/api/v1/increment/{key}",
 		routeCounter:   "/api/v1/counters/{key}",
+		routeList:      "/api/v1/counters",
 		routeCluster:   "/api/v1/cluster",
 		routeHealth:    "/healthz",
 		routeReady:     "/readyz",
@@ -82,6 +84,7 @@ func match(path []byte) (r route, key []byte) {
 		if slash {
 			return routeCounter, key
 		}
+		return routeList, nil
 	case "cluster":
 		if !slash {
 			return routeCluster, nil

@@ -22,6 +22,8 @@ type Service interface {
 	Total(key []byte) (node.Reading, error)
 	// Counter returns the total of key beside what the store has of it.
 	Counter(key []byte) (node.Detail, error)
+	// List returns at most limit persisted counters whose key starts with prefix and is greater than after, in key order.
+	List(prefix, after string, limit int) ([]node.KeyValue, error)
 	// Cluster returns what this node knows of the cluster, without waiting for anybody.
 	Cluster() node.ClusterStatus
 	// Ready returns nil when the node can take requests, else why not; the reason goes to the log.

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pinocchio-nose/pinocchio/node"
@@ -67,6 +70,21 @@ func (f *fakeService) Total(key []byte) (node.Reading, error) {
 func (f *fakeService) Counter(key []byte) (node.Detail, error) {
 	reading, err := f.Total(key)
 	return node.Detail{Reading: reading, Persisted: reading.Value - 1, HasPersisted: !f.unstored}, err
+}
+
+func (f *fakeService) List(prefix, after string, limit int) ([]node.KeyValue, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var page []node.KeyValue
+	for _, key := range slices.Sorted(maps.Keys(f.totals)) {
+		if strings.HasPrefix(key, prefix) && key > after && len(page) < limit {
+			page = append(page, node.KeyValue{Key: key, Value: f.totals[key]})
+		}
+	}
+	return page, nil
 }
 
 func (f *fakeService) Cluster() node.ClusterStatus {
