@@ -161,6 +161,10 @@ func (s *faultStore) Flush(ctx context.Context, r *flush.Request) (flush.Result,
 	return call(ctx, s, "Flush", func() (flush.Result, error) { return s.Store.Flush(ctx, r) })
 }
 
+func (s *faultStore) List(ctx context.Context, prefix, after string, limit int) ([]flush.KeyValue, error) {
+	return call(ctx, s, "List", func() ([]flush.KeyValue, error) { return s.Store.List(ctx, prefix, after, limit) })
+}
+
 func (s *faultStore) Read(ctx context.Context, keys []string, partitions []uint32) (flush.Snapshot, error) {
 	return call(ctx, s, "Read", func() (flush.Snapshot, error) { return s.Store.Read(ctx, keys, partitions) })
 }
