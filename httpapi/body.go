@@ -57,9 +57,11 @@ func integral(text []byte) bool {
 // fields is the body of an increment. Other names are ignored, as the prototype does.
 type fields struct {
 	key, value field
+	id         field    // only of an item of a batch
+	bounds     []string // names of bounds that were given, each once
 }
 
-// scan reads the bodies that clients really send, without allocating: an object with "key" and "value", each at most
+// scan reads the bodies that clients really send, without allocating: an object with "key", "value" and "id", each at most
 // once, of strings and integers. Anything else - other names, other types, errors - returns false and is left to the
 // strict reader, which knows all of JSON and says what is wrong. So scan may refuse anything, but what it accepts
 // must be exactly what the strict reader would have returned: the fuzz test compares them.
@@ -67,16 +69,27 @@ type fields struct {
 // Texts point into body, or into scratch when they had escapes; scratch is returned, grown, for the next time.
 func scan(body, scratch []byte) (f fields, grown []byte, ok bool) {
 	s := scanner{rest: body, scratch: scratch[:0]}
+	ok = s.object(&f) && s.ended()
+	return f, s.scratch, ok
+}
+
+type scanner struct {
+	rest    []byte // what has not been read
+	scratch []byte // texts without their escapes, one after the other
+}
+
+// object reads an object with the three names into f, which must be zero.
+func (s *scanner) object(f *fields) bool {
 	if !s.take('{') {
-		return fields{}, s.scratch, false
+		return false
 	}
 	for first := true; !s.take('}'); first = false {
 		if !first && !s.take(',') {
-			return fields{}, s.scratch, false
+			return false
 		}
 		name, ok := s.text()
 		if !ok || !s.take(':') {
-			return fields{}, s.scratch, false
+			return false
 		}
 		var dst *field
 		switch string(name) {
@@ -84,21 +97,23 @@ func scan(body, scratch []byte) (f fields, grown []byte, ok bool) {
 			dst = &f.key
 		case "value":
 			dst = &f.value
+		case "id":
+			dst = &f.id
 		}
 		if dst == nil || dst.kind != kindAbsent {
-			return fields{}, s.scratch, false
+			return false
 		}
 		if *dst, ok = s.value(); !ok {
-			return fields{}, s.scratch, false
+			return false
 		}
 	}
-	s.space()
-	return f, s.scratch, len(s.rest) == 0
+	return true
 }
 
-type scanner struct {
-	rest    []byte // what has not been read
-	scratch []byte // texts without their escapes, one after the other
+// ended tells whether nothing but space is left.
+func (s *scanner) ended() bool {
+	s.space()
+	return len(s.rest) == 0
 }
 
 // space skips what JSON allows between tokens.

@@ -89,12 +89,12 @@ func oracle(body []byte) (fields, error) {
 		}
 		return field{kind: kindOther}
 	}
-	return fields{of("key"), of("value")}, nil
+	return fields{key: of("key"), value: of("value"), id: of("id")}, nil
 }
 
 func sameFields(a, b fields) bool {
 	same := func(a, b field) bool { return a.kind == b.kind && bytes.Equal(a.text, b.text) }
-	return same(a.key, b.key) && same(a.value, b.value)
+	return same(a.key, b.key) && same(a.value, b.value) && same(a.id, b.id)
 }
 
 // ordinary tells whether a body has the two names and nothing else, with types that an increment has.
@@ -108,9 +108,9 @@ func ordinary(f fields, body []byte) bool {
 
 func TestScan_ReadsTheOrdinaryBodiesByItself(t *testing.T) {
 	for body, want := range map[string]fields{
-		`{"key":"a","value":3}`:                    {field{kindString, []byte("a")}, field{kindNumber, []byte("3")}},
-		` { "value" : "-3" , "key" : "ключ" } `:    {field{kindString, []byte("ключ")}, field{kindString, []byte("-3")}},
-		`{"k\u0065y":"\u0041\n","value":"\u0033"}`: {field{kindString, []byte("A\n")}, field{kindString, []byte("3")}},
+		`{"key":"a","value":3}`:                    {key: field{kindString, []byte("a")}, value: field{kindNumber, []byte("3")}},
+		` { "value" : "-3" , "key" : "ключ" } `:    {key: field{kindString, []byte("ключ")}, value: field{kindString, []byte("-3")}},
+		`{"k\u0065y":"\u0041\n","value":"\u0033"}`: {key: field{kindString, []byte("A\n")}, value: field{kindString, []byte("3")}},
 		`{}`: {},
 	} {
 		got, _, ok := scan([]byte(body), nil)

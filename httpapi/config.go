@@ -14,6 +14,8 @@ import (
 type Config struct {
 	// MaxBodyBytes is the longest request body; a longer one is answered with 413.
 	MaxBodyBytes int
+	// MaxBatchBytes is the same for a request with many increments.
+	MaxBatchBytes int
 	// MaxHeaderBytes is the longest request line with its headers; a longer one is answered with 431. Each connection
 	// has a read buffer of this size.
 	MaxHeaderBytes int
@@ -47,6 +49,7 @@ const (
 func DefaultConfig() Config {
 	return Config{
 		MaxBodyBytes:   64 << 10,
+		MaxBatchBytes:  4 << 20,
 		MaxHeaderBytes: 8 << 10,
 		MaxConnections: 8192,
 		ReadTimeout:    10 * time.Second,
@@ -60,6 +63,7 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	faults := []error{
 		within("MaxBodyBytes", c.MaxBodyBytes, minBodyBytes, maxBodyBytes),
+		within("MaxBatchBytes", c.MaxBatchBytes, minBodyBytes, maxBodyBytes),
 		within("MaxHeaderBytes", c.MaxHeaderBytes, minHeaderBytes, maxHeaderBytes),
 		within("MaxConnections", c.MaxConnections, 1, maxConnections),
 		within("ReadTimeout", c.ReadTimeout, minTimeout, maxTimeout),

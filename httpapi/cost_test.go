@@ -58,6 +58,7 @@ func TestIncrement_AllocatesNothing(t *testing.T) {
 		"text":        requestContext(`{ "value": "-9223372036854775808", "key": "ключ" }`),
 		"escaped key": requestContext(`{"key":"\u043a\u043b\u044e\u0447","value":3}`),
 		"durability":  requestContext(`{"key":"page:1","value":3}`, "Durability: database"),
+		"idempotent":  requestContext(`{"key":"page:1","value":3}`, `Idempotency-Key: "0192f7a4-6f3c-7000-8000-000000000001"`),
 		"minimal":     requestContext(`{"key":"page:1","value":3}`, "Prefer: return=minimal"),
 	} {
 		ctx.Response.Reset()

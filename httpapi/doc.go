@@ -18,11 +18,15 @@
 //     a 400 that asks for JSON, a compressed body a 415.
 //   - An empty body, and JSON that is no object, is a body without fields: 422 with both fields blank, as the prototype
 //     says, and a detail that shows what to send.
-//   - Names other than "key" and "value" are ignored. A name that stands twice in an object, at any depth, is a 400.
+//   - Names other than "key" and "value" are ignored, but for "min", "max" and "overflow": a 422, since to ignore a bound
+//     would count beyond it. A name that stands twice in an object, at any depth, is a 400.
 //   - In a path, all that follows /increment/ or /counters/ is the key, slashes and dots included, percent-encoded or not.
 //     Nothing is normalised; a bare # and a broken escape are a 400. Queries are ignored.
 //   - A key that is too long, holds NUL or is no UTF-8 "is invalid", in a body and in a path alike.
 //   - A value in a string is written as JSON would write the number: no plus, no leading zero, no blank around it.
 //   - Durability and Prefer ignore case. An unknown durability is a 400, as is one that the node does not offer.
-//   - Idempotency-Key is refused with 501 as long as the node cannot keep its promise: to ignore it would count twice.
+//   - Many increments in one request are a JSON array or one object a line, told apart by their first byte. Each is answered
+//     with a status of its own inside a 200, as 207 does elsewhere; only a body that cannot be read is refused as a whole, and
+//     then nothing was counted. Of lines, a bad one is its own item's error.
+//   - Idempotency-Key is a quoted string, as the IETF draft has it, or the same without quotes. Two lines of it are a 400.
 package httpapi

@@ -23,6 +23,9 @@ const (
 	textInvalid = "is invalid"
 )
 
+// textBound refuses a bound: a client that sends one relies on it, and to ignore it would count beyond it.
+const textBound = "is not known to this release, which has no bounds, and nothing was counted: send the increment without it"
+
 // detail is the field of a problem that is about no field.
 const detail = "detail"
 
@@ -36,6 +39,9 @@ type failure struct {
 
 // retrySoon is the Retry-After, in seconds, of what a short wait usually cures: a lease, a flush, a start.
 const retrySoon = 1
+
+// retryLater is the Retry-After, in seconds, of what takes a node to start or somebody to act.
+const retryLater = 5
 
 // failureTable is the one place where the node's errors become statuses. The levels are those that this node can reach.
 func failureTable(levels []node.Durability) []failure {
@@ -53,16 +59,29 @@ func failureTable(levels []node.Durability) []failure {
 			problem{detail, "the node that owns this key cannot be reached at the moment: send the request again"},
 		},
 		{
+			node.ErrStoreDown, fasthttp.StatusServiceUnavailable, retrySoon,
+			problem{detail, "the database cannot be read at the moment: send the request again"},
+		},
+		{
 			node.ErrOutOfRange, fasthttp.StatusUnprocessableEntity, 0,
 			problem{"value", "would take the total out of the range of a 64-bit integer: the counter was left as it is"},
 		},
 		{
 			node.ErrDurabilityTimeout, fasthttp.StatusGatewayTimeout, 0,
-			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again, it would count twice"},
+			problem{detail, "the increment is held and will be counted, but the durability was not reached in time: do not send it again without an Idempotency-Key, it would count twice"},
 		},
 		{
-			node.ErrDurabilityUnavailable, fasthttp.StatusBadRequest, 0,
-			problem{"durability", "is not available on this node: use " + listLevels(levels)},
+			// The reason that the node gives may hold paths and the system's words: it goes to the node's own log.
+			node.ErrDurabilityUnavailable, fasthttp.StatusServiceUnavailable, retryLater,
+			problem{"durability", "is not available on this node, its log says why, and nothing was counted: use another node, or use " + listLevels(levels)},
+		},
+		{
+			node.ErrTooFewNodes, fasthttp.StatusServiceUnavailable, retryLater,
+			problem{"durability", "needs a second node to hold a copy, there is none at the moment, and nothing was counted: send it again later, or ask for another durability"},
+		},
+		{
+			node.ErrIDReused, fasthttp.StatusUnprocessableEntity, 0,
+			problem{"idempotency_key", "was used for another increment of this counter, and nothing was counted: use a new one for each increment"},
 		},
 	}
 }
@@ -83,19 +102,24 @@ func listLevels(levels []node.Durability) string {
 // failed answers an error of the Service. What the table does not know is a fault of this node: it goes to the log, and
 // the client learns nothing of it.
 func (s *Server) failed(ctx *fasthttp.RequestCtx, r route, err error) {
-	for i := range s.failures {
-		f := &s.failures[i]
-		if !errors.Is(err, f.err) {
-			continue
-		}
-		if f.retryAfter > 0 {
-			setRetryAfter(ctx, f.retryAfter)
-		}
-		refuse(ctx, f.status, f.problem)
-		return
+	f, known := s.failureOf(err)
+	if !known {
+		s.log.Error("request failed", "route", r.String(), "err", err)
 	}
-	s.log.Error("request failed", "route", r.String(), "err", err)
-	refuse(ctx, fasthttp.StatusInternalServerError, internalError)
+	if f.retryAfter > 0 {
+		setRetryAfter(ctx, f.retryAfter)
+	}
+	refuse(ctx, f.status, f.problem)
+}
+
+// failureOf returns the table's entry of err, or that of a fault of this node.
+func (s *Server) failureOf(err error) (f failure, known bool) {
+	for _, f := range s.failures {
+		if errors.Is(err, f.err) {
+			return f, true
+		}
+	}
+	return failure{status: fasthttp.StatusInternalServerError, problem: internalError}, false
 }
 
 var internalError = problem{detail, "internal error: this node's log says more"}
@@ -106,7 +130,13 @@ func setRetryAfter(ctx *fasthttp.RequestCtx, seconds int) {
 
 // refuse answers with an error body: {"errors":{"key":["can't be blank"]}}. At most one problem for each field.
 func refuse(ctx *fasthttp.RequestCtx, status int, problems ...problem) {
-	body := append(make([]byte, 0, 256), `{"errors":{`...)
+	body := appendProblems(append(make([]byte, 0, 256), '{'), problems...)
+	writeJSON(ctx, status, append(body, '}'))
+}
+
+// appendProblems appends "errors":{"key":["can't be blank"]}.
+func appendProblems(body []byte, problems ...problem) []byte {
+	body = append(body, `"errors":{`...)
 	for i, p := range problems {
 		if i > 0 {
 			body = append(body, ',')
@@ -116,7 +146,7 @@ func refuse(ctx *fasthttp.RequestCtx, status int, problems ...problem) {
 		body = appendString(body, p.text)
 		body = append(body, ']')
 	}
-	writeJSON(ctx, status, append(body, `}}`...))
+	return append(body, '}')
 }
 
 // writeJSON answers with a body of JSON. It copies body.
@@ -142,7 +172,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		text = "the request line and headers are too long: at most " + strconv.Itoa(s.cfg.MaxHeaderBytes) + " bytes"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		status = fasthttp.StatusRequestEntityTooLarge
-		text = "the body is too large: at most " + strconv.Itoa(s.cfg.MaxBodyBytes) + " bytes"
+		text = "the body is too large: at most " + strconv.Itoa(s.maxBody(&ctx.Request.Header)) + " bytes"
 	case isTimeout(err):
 		status = fasthttp.StatusRequestTimeout
 		text = "the request took too long to arrive and was not executed: send it again, within " + s.cfg.ReadTimeout.String()
@@ -151,6 +181,19 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	refuse(ctx, status, problem{detail, text})
 	lingerAfter(ctx)
 	s.metrics.observe(ctx.ConnID(), routeUnread, status, 0)
+}
+
+// bodyLimit is called by fasthttp when a request's headers have been read.
+func (s *Server) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	return fasthttp.RequestConfig{MaxRequestBodySize: s.maxBody(header)}
+}
+
+// maxBody returns how long the body of a request may be.
+func (s *Server) maxBody(header *fasthttp.RequestHeader) int {
+	if r, _ := match(pathOf(header.RequestURI())); r == routeMany {
+		return s.cfg.MaxBatchBytes
+	}
+	return s.cfg.MaxBodyBytes
 }
 
 func isTimeout(err error) bool {

@@ -58,6 +58,11 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 			s.increment(ctx, *r)
 			return
 		}
+	case routeMany:
+		if header.IsPost() {
+			s.incrementMany(ctx)
+			return
+		}
 	case routeUnknown:
 		refuse(ctx, fasthttp.StatusNotFound, problem{
 			detail,
@@ -81,6 +86,8 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.total(ctx, key)
 	case routeCounter:
 		s.counter(ctx, key)
+	case routeList:
+		s.list(ctx)
 	case routeCluster:
 		s.cluster(ctx)
 	case routeHealth:

@@ -109,15 +109,6 @@ func TestDurability_RefusesWhatIsNoLevel(t *testing.T) {
 	}
 }
 
-// A client that sends the header relies on it: to count anyway would double its repeats.
-func TestIdempotencyKey_IsRefusedInsteadOfIgnored(t *testing.T) {
-	f := &fakeService{}
-	got := start(t, f).do(post(`{"key":"k","value":1}`, `Idempotency-Key: "1"`))
-	if got.StatusCode != 501 || !strings.Contains(got.body, "Idempotency-Key") || f.counted() != 0 {
-		t.Errorf("%d %s, %d counted", got.StatusCode, got.body, f.counted())
-	}
-}
-
 func TestReads_SayWhenTheyMayBeBehindAndAreNotCached(t *testing.T) {
 	for _, stale := range []bool{false, true} {
 		h := start(t, &fakeService{stale: stale, unstored: true})
@@ -155,9 +146,12 @@ func walkErrors() []struct {
 		{node.ErrNotReady, 503, "1", `{"errors":{"detail":["this node is starting or stopping and did not take the request: send it again, or to another node"]}}`},
 		{node.ErrOverloaded, 503, "1", `{"errors":{"detail":["too many increments are waiting for the database, and this one was not counted: send it again later"]}}`},
 		{node.ErrUnreachable, 503, "1", `{"errors":{"detail":["the node that owns this key cannot be reached at the moment: send the request again"]}}`},
+		{node.ErrStoreDown, 503, "1", `{"errors":{"detail":["the database cannot be read at the moment: send the request again"]}}`},
 		{node.ErrOutOfRange, 422, "", `{"errors":{"value":["would take the total out of the range of a 64-bit integer: the counter was left as it is"]}}`},
-		{node.ErrDurabilityTimeout, 504, "", `{"errors":{"detail":["the increment is held and will be counted, but the durability was not reached in time: do not send it again, it would count twice"]}}`},
-		{node.ErrDurabilityUnavailable, 400, "", `{"errors":{"durability":["is not available on this node: use memory or database"]}}`},
+		{node.ErrDurabilityTimeout, 504, "", `{"errors":{"detail":["the increment is held and will be counted, but the durability was not reached in time: do not send it again without an Idempotency-Key, it would count twice"]}}`},
+		{node.ErrDurabilityUnavailable, 503, "5", `{"errors":{"durability":["is not available on this node, its log says why, and nothing was counted: use another node, or use memory or database"]}}`},
+		{node.ErrTooFewNodes, 503, "5", `{"errors":{"durability":["needs a second node to hold a copy, there is none at the moment, and nothing was counted: send it again later, or ask for another durability"]}}`},
+		{node.ErrIDReused, 422, "", `{"errors":{"idempotency_key":["was used for another increment of this counter, and nothing was counted: use a new one for each increment"]}}`},
 		{fmt.Errorf("pq: password of 10.0.0.7 refused"), 500, "", `{"errors":{"detail":["internal error: this node's log says more"]}}`},
 	}
 }
@@ -170,7 +164,7 @@ func TestErrors_BecomeStatusesByOneTable(t *testing.T) {
 		for _, wrapped := range []error{row.err, fmt.Errorf("partition 7: %w", row.err)} {
 			f := &fakeService{err: wrapped}
 			h := start(t, f)
-			for _, req := range []string{post(`{"key":"k","value":1}`), get("/api/v1/increment/k"), get("/api/v1/counters/k")} {
+			for _, req := range []string{post(`{"key":"k","value":1}`), get("/api/v1/increment/k"), get("/api/v1/counters/k"), get("/api/v1/counters")} {
 				got := h.do(req)
 				if got.StatusCode != row.status || got.body != row.body || got.Header.Get("Retry-After") != row.retryAfter {
 					t.Errorf("%v: %d %s, Retry-After %q", wrapped, got.StatusCode, got.body, got.Header.Get("Retry-After"))

@@ -31,12 +31,12 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 		}
 	}
 	delta, integer := f.value.integer()
-	if !integer || f.key.kind != kindString || !validKey(f.key.text) {
+	if !integer || len(f.bounds) > 0 || f.key.kind != kindString || !validKey(f.key.text) {
 		refuse(ctx, fasthttp.StatusUnprocessableEntity, faults(f)...)
 		return
 	}
 	in := node.Increment{Key: f.key.text, Delta: delta}
-	if !options(ctx, &in) {
+	if !options(ctx, &in) || !idempotency(ctx, &in) {
 		return
 	}
 	result, err := s.service.Increment(in)
@@ -46,6 +46,9 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 	}
 	if result.Later {
 		ctx.Response.Header.Set("Counted", "later")
+	}
+	if result.Replayed {
+		ctx.Response.Header.Set("Idempotency-Replayed", "true")
 	}
 	if !in.Return || !result.HasTotal || result.Later {
 		ctx.SetStatusCode(fasthttp.StatusAccepted)
@@ -73,6 +76,9 @@ func faults(f fields) []problem {
 	} else if !ok {
 		problems = append(problems, problem{"value", textInvalid})
 	}
+	for _, name := range f.bounds {
+		problems = append(problems, problem{name, textBound})
+	}
 	return problems
 }
 
@@ -90,13 +96,19 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 		}
 		in.Durability = level
 	}
-	if header.PeekCanonical(headerIdempotency) != nil {
-		// Ignoring it would count a repeat twice, for a client that was sure that it would not.
-		refuse(ctx, fasthttp.StatusNotImplemented, problem{
-			detail,
-			"this version does not know Idempotency-Key and counted nothing: send the increment without it",
-		})
-		return false
+	return true
+}
+
+// idempotency reads the Idempotency-Key header. It answers, and returns false, when it is none.
+func idempotency(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
+	header := &ctx.Request.Header
+	if value := header.PeekCanonical(headerIdempotency); value != nil {
+		id, ok := parseIdempotencyKey(value)
+		if !ok || len(header.PeekAll("Idempotency-Key")) > 1 {
+			refuse(ctx, fasthttp.StatusBadRequest, problem{"idempotency_key", textBadID})
+			return false
+		}
+		in.ID = id
 	}
 	return true
 }
@@ -104,11 +116,9 @@ func options(ctx *fasthttp.RequestCtx, in *node.Increment) bool {
 // refuseBody answers a body that holds no increment. The prototype treats a body without fields as one whose fields are
 // missing, and so does this; what is no JSON at all is told apart by what the client probably meant.
 func refuseBody(ctx *fasthttp.RequestCtx, err error) {
-	header := &ctx.Request.Header
-	switch encoding := header.ContentEncoding(); {
-	case len(encoding) > 0 && !equalFold(encoding, "identity"):
-		ctx.Response.Header.Set("Accept-Encoding", "identity")
-		refuse(ctx, fasthttp.StatusUnsupportedMediaType, problem{detail, "send the body without a content encoding"})
+	switch {
+	case encoded(ctx):
+		refuseEncoding(ctx)
 	case err == errNoObject:
 		refuse(ctx, fasthttp.StatusUnprocessableEntity,
 			problem{"key", textBlank}, problem{"value", textBlank}, problem{detail, err.Error()})
@@ -120,6 +130,17 @@ func refuseBody(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		refuse(ctx, fasthttp.StatusBadRequest, problem{detail, err.Error()})
 	}
+}
+
+// encoded tells whether the client announced a compressed body.
+func encoded(ctx *fasthttp.RequestCtx) bool {
+	encoding := ctx.Request.Header.ContentEncoding()
+	return len(encoding) > 0 && !equalFold(encoding, "identity")
+}
+
+func refuseEncoding(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Accept-Encoding", "identity")
+	refuse(ctx, fasthttp.StatusUnsupportedMediaType, problem{detail, "send the body without a content encoding"})
 }
 
 // looksLikeForm tells whether a body that is no JSON starts like key=a&value=1 or like a multipart form. The header does

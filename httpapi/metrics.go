@@ -43,7 +43,7 @@ var statuses = [...]int{
 	fasthttp.StatusAccepted, fasthttp.StatusOK, fasthttp.StatusBadRequest, fasthttp.StatusNotFound,
 	fasthttp.StatusMethodNotAllowed, fasthttp.StatusRequestTimeout, fasthttp.StatusRequestEntityTooLarge,
 	fasthttp.StatusUnsupportedMediaType, fasthttp.StatusUnprocessableEntity, fasthttp.StatusRequestHeaderFieldsTooLarge,
-	fasthttp.StatusInternalServerError, fasthttp.StatusNotImplemented, fasthttp.StatusServiceUnavailable,
+	fasthttp.StatusInternalServerError, fasthttp.StatusServiceUnavailable,
 	fasthttp.StatusGatewayTimeout,
 	statusOther,
 }

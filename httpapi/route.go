@@ -10,9 +10,11 @@ const (
 	routeUnread    route = iota // the request could not be read
 	routeUnknown                // there is no such path
 	routeIncrement              // POST: count
-	routeShort                  // the same, by its short name
+	routeMany                   // POST: count many
+	routeShort                  // POST: count, by the short name
 	routeTotal                  // GET: a total
 	routeCounter                // GET: a total beside what the store has
+	routeList                   // GET: a page of persisted counters
 	routeCluster                // GET: the cluster as this node sees it
 	routeHealth                 // GET: the process lives
 	routeReady                  // GET: send traffic here
@@ -26,9 +28,11 @@ func (r route) String() string {
 		routeUnread:    "unread",
 		routeUnknown:   "unknown",
 		routeIncrement: "/api/v1/increment",
+		routeMany:      "/api/v1/increments",
 		routeShort:     "/increment",
 		routeTotal:     "/api/v1/increment/{key}",
 		routeCounter:   "/api/v1/counters/{key}",
+		routeList:      "/api/v1/counters",
 		routeCluster:   "/api/v1/cluster",
 		routeHealth:    "/healthz",
 		routeReady:     "/readyz",
@@ -38,7 +42,7 @@ func (r route) String() string {
 
 // allow returns the methods of r as the Allow header has them.
 func (r route) allow() string {
-	if r == routeIncrement || r == routeShort {
+	if r == routeIncrement || r == routeMany || r == routeShort {
 		return "POST"
 	}
 	return "GET, HEAD"
@@ -72,10 +76,15 @@ func match(path []byte) (r route, key []byte) {
 			return routeTotal, key
 		}
 		return routeIncrement, nil
+	case "increments":
+		if !slash {
+			return routeMany, nil
+		}
 	case "counters":
 		if slash {
 			return routeCounter, key
 		}
+		return routeList, nil
 	case "cluster":
 		if !slash {
 			return routeCluster, nil

@@ -37,6 +37,7 @@ type Server struct {
 	ready    readiness
 
 	scratches scratchPool
+	batches   batchPool
 	draining  atomic.Bool
 	refusals  chan struct{}  // a place for each refused connection that is still being told so
 	refusing  sync.WaitGroup // their goroutines
@@ -71,6 +72,7 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		Name:                         "pinocchio",
 		Handler:                      s.handle,
 		ErrorHandler:                 s.unreadable,
+		HeaderReceived:               s.bodyLimit,
 		ConnState:                    noteState,
 		Logger:                       libraryLog{log},
 		Concurrency:                  math.MaxInt32, // the registry limits connections, with an answer of our shape

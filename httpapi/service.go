@@ -16,10 +16,14 @@ const MaxKeyBytes = 512
 type Service interface {
 	// Increment adds in.Delta to in.Key and returns when the asked durability has been reached (R7).
 	Increment(in node.Increment) (node.Result, error)
+	// IncrementMany does the same for each of in: out, of the same length, says what became of each.
+	IncrementMany(in []node.Increment, out []node.Outcome)
 	// Total returns the total of key, zero for a key that was never counted.
 	Total(key []byte) (node.Reading, error)
 	// Counter returns the total of key beside what the store has of it.
 	Counter(key []byte) (node.Detail, error)
+	// List returns at most limit persisted counters whose key starts with prefix and is greater than after, in key order.
+	List(prefix, after string, limit int) ([]node.KeyValue, error)
 	// Cluster returns what this node knows of the cluster, without waiting for anybody.
 	Cluster() node.ClusterStatus
 	// Ready returns nil when the node can take requests, else why not; the reason goes to the log.

@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pinocchio-nose/pinocchio/node"
@@ -17,6 +21,7 @@ type fakeService struct {
 
 	keep     bool
 	later    bool
+	replayed bool
 	noTotal  bool
 	stale    bool
 	unstored bool
@@ -37,14 +42,20 @@ func (f *fakeService) Increment(in node.Increment) (node.Result, error) {
 	f.calls++
 	if f.keep {
 		kept := in
-		kept.Key = append([]byte(nil), in.Key...)
+		kept.Key, kept.ID = bytes.Clone(in.Key), bytes.Clone(in.ID)
 		f.seen = append(f.seen, kept)
 	}
 	if f.totals == nil {
 		f.totals = map[string]int64{}
 	}
 	f.totals[string(in.Key)] += in.Delta
-	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later}, nil
+	return node.Result{Total: f.totals[string(in.Key)], HasTotal: in.Return && !f.noTotal, Later: f.later, Replayed: f.replayed}, nil
+}
+
+func (f *fakeService) IncrementMany(in []node.Increment, out []node.Outcome) {
+	for i := range in {
+		out[i].Result, out[i].Err = f.Increment(in[i])
+	}
 }
 
 func (f *fakeService) Total(key []byte) (node.Reading, error) {
@@ -59,6 +70,21 @@ func (f *fakeService) Total(key []byte) (node.Reading, error) {
 func (f *fakeService) Counter(key []byte) (node.Detail, error) {
 	reading, err := f.Total(key)
 	return node.Detail{Reading: reading, Persisted: reading.Value - 1, HasPersisted: !f.unstored}, err
+}
+
+func (f *fakeService) List(prefix, after string, limit int) ([]node.KeyValue, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var page []node.KeyValue
+	for _, key := range slices.Sorted(maps.Keys(f.totals)) {
+		if strings.HasPrefix(key, prefix) && key > after && len(page) < limit {
+			page = append(page, node.KeyValue{Key: key, Value: f.totals[key]})
+		}
+	}
+	return page, nil
 }
 
 func (f *fakeService) Cluster() node.ClusterStatus {

@@ -53,6 +53,10 @@ func readFields(d *jsontext.Decoder) (f fields, err error) {
 			dst = &f.key
 		case "value":
 			dst = &f.value
+		case "id":
+			dst = &f.id
+		case "min", "max", "overflow":
+			f.bounds = append(f.bounds, name.String())
 		}
 		if *dst, err = readField(d); err != nil {
 			return fields{}, malformed(err)
