@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,8 +36,11 @@ func (w *world) campaign(ctx context.Context) (*report, error) {
 	if err := ctx.Err(); err != nil {
 		return rep, errors.New("interrupted")
 	}
-	if err := w.rest(ctx); err != nil {
+	if err := w.rest(ctx); ctx.Err() != nil {
+		return rep, errors.New("interrupted")
+	} else if err != nil {
 		w.violate("%v after the faults ended, the cluster is not at rest: %v", restLimit, err)
+		w.dump()
 	}
 	w.judge(ctx, load, rep)
 	w.tell(load, rep)
@@ -151,5 +157,23 @@ func (w *world) tell(load *workload, rep *report) {
 	rep.MaxMemory = w.watch.most()
 	for _, id := range slices.SortedFunc(maps.Keys(w.mu.risks), compareLives) {
 		rep.Ended = append(rep.Ended, fmt.Sprintf("%v, safe until %.3f s", id, time.Duration(w.mu.risks[id]).Seconds()))
+	}
+}
+
+// dump keeps what every node says of itself, as evidence.
+func (w *world) dump() {
+	cl := newClient()
+	defer cl.close()
+	for _, m := range w.members {
+		for _, page := range []string{"/api/v1/cluster", "/metrics"} {
+			body, err := cl.get(m.http(), page, watchLimit)
+			if err != nil {
+				body = []byte(err.Error())
+			}
+			name := fmt.Sprintf("%s-%s.txt", m.name, path.Base(page))
+			if err := os.WriteFile(filepath.Join(w.folder, name), body, 0o600); err != nil {
+				w.event("%v", err)
+			}
+		}
 	}
 }

@@ -31,7 +31,7 @@ func (w *world) guard(m *member, i *incarnation) {
 	}
 	m.life.Lock()
 	defer m.life.Unlock()
-	if i.ended.Swap(true) {
+	if i.ended.Swap(true) || m.gone {
 		return // an end that was asked for at the same moment
 	}
 	w.atRisk(i)
@@ -50,7 +50,7 @@ func (w *world) guard(m *member, i *incarnation) {
 	}
 }
 
-const restartDelay = 200 * time.Millisecond
+const restartDelay = time.Second
 
 // atRisk notes that the process ended without a last flush.
 func (w *world) atRisk(i *incarnation) {

@@ -35,6 +35,7 @@ type member struct {
 	bin   string
 
 	life   sync.Mutex // held by who starts or ends its process
+	gone   bool       // no more processes; guarded by life
 	paused sync.Mutex // held by who has stopped its process
 	now    atomic.Pointer[incarnation]
 }

@@ -171,9 +171,12 @@ func (w *world) violate(format string, args ...any) {
 func (w *world) close() error {
 	var errs []error
 	for _, m := range w.members {
+		m.life.Lock()
+		m.gone = true
 		if i := m.now.Load(); i != nil {
 			m.crash(i)
 		}
+		m.life.Unlock()
 	}
 	w.watch.close()
 	for _, m := range w.members {
