@@ -8,6 +8,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 COVERAGE_MIN ?= 85
 SEEDS ?= 100000
 FAULTS ?=
+DURATION ?= 10m
+SEED ?= 0
+NODES ?= 3
+CHAOS ?=
 TARGETS ?= http://127.0.0.1:3333 http://127.0.0.1:3334 http://127.0.0.1:3335
 BENCH ?= --connections 64 --requests 1000000 --keys 1000 --verify
 
@@ -18,7 +22,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test race cover check bench bench-go simulate mutants faults fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test race cover check bench bench-go simulate mutants faults chaos fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +72,12 @@ mutants: ## plants known faults in the protocol core, one after another, and sho
 faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
 	scripts/need postgres
 	$(WITH_POSTGRES) go run ./scripts/faults $(FAULTS)
+
+chaos: build ## many faults at once on real processes, by a seeded schedule, every answer checked: DURATION=10m SEED=n NODES=3..5; root
+	scripts/need postgres
+	mkdir -p .run
+	CGO_ENABLED=0 go build -o .run/chaos ./scripts/chaos
+	$(WITH_POSTGRES) .run/chaos --bin bin/pinocchio --duration $(DURATION) --seed $(SEED) --nodes $(NODES) $(CHAOS)
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .

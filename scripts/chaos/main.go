@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
+)
+
+// Exit statuses.
+const (
+	exitKept   = 0 // every promise was kept
+	exitBroken = 1 // one was broken, or could not be put to the test
+	exitUsage  = 2
+)
+
+// options of a run.
+type options struct {
+	bin      string        // program under test
+	duration time.Duration // under faults and load
+	seed     uint64
+	nodes    int           // at the start
+	rate     int           // calls a second, over all clients
+	clients  int           // concurrent
+	lease    time.Duration // of the nodes
+	search   time.Duration // limit of the search of one key's history
+	json     string        // file for the report; "": none
+	keep     bool          // the folder also of a run without a failure
+}
+
+func main() {
+	opt, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(exitUsage)
+	}
+	if err := netns.Isolate(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(exitBroken)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, opt, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// parse returns the options, with every fault named at once.
+func parse(args []string, errs io.Writer) (options, error) {
+	var opt options
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.StringVar(&opt.bin, "bin", "bin/pinocchio", "program under test")
+	flags.DurationVar(&opt.duration, "duration", 10*time.Minute, "how long faults and load last")
+	flags.Uint64Var(&opt.seed, "seed", 0, "seed of the schedule and the load; 0: a new one")
+	flags.IntVar(&opt.nodes, "nodes", 3, "nodes at the start, 3 to 5; others join")
+	flags.IntVar(&opt.rate, "rate", 300, "calls a second")
+	flags.IntVar(&opt.clients, "clients", 48, "concurrent clients")
+	flags.DurationVar(&opt.lease, "lease", 4*time.Second, "lease of the nodes")
+	flags.DurationVar(&opt.search, "search", 10*time.Second, "limit of the search for an order of one counter's calls")
+	flags.StringVar(&opt.json, "json", "", "write the report as JSON to this file")
+	flags.BoolVar(&opt.keep, "keep", false, "keep logs and history also when all is well")
+	if err := flags.Parse(args); err != nil {
+		return opt, err
+	}
+	if opt.seed == 0 {
+		opt.seed = rand.Uint64()
+	}
+	var faults []error
+	bad := func(broken bool, format string, args ...any) {
+		if broken {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	bad(flags.NArg() > 0, "unexpected argument %q", flags.Arg(0))
+	bad(opt.duration < 5*time.Second, "--duration %v is less than 5s", opt.duration)
+	bad(opt.nodes < 3 || opt.nodes > 5, "--nodes %d is not between 3 and 5", opt.nodes)
+	bad(opt.rate < 1 || opt.clients < 1, "--rate and --clients must be at least 1")
+	bad(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
+	bad(opt.search <= 0, "--search %v is not positive", opt.search)
+	if _, err := os.Stat(opt.bin); err != nil {
+		faults = append(faults, fmt.Errorf("%w: make build, or set --bin", err))
+	}
+	var err error
+	if opt.bin, err = filepath.Abs(opt.bin); err != nil {
+		faults = append(faults, err)
+	}
+	return opt, errors.Join(faults...)
+}
+
+// run makes the world, lets the campaign happen in it, and tells what came of it.
+func run(ctx context.Context, opt options, out, errs io.Writer) int {
+	w, err := newWorld(ctx, opt, out)
+	if err != nil {
+		_, _ = fmt.Fprintln(errs, "chaos:", err)
+		return exitBroken
+	}
+	rep, err := w.campaign(ctx)
+	if rep == nil {
+		rep = &report{}
+	}
+	err = errors.Join(err, w.close())
+	if err != nil {
+		rep.violate("the run could not be completed: %v", err)
+	}
+	if err := w.finish(rep); err != nil {
+		_, _ = fmt.Fprintln(errs, "chaos:", err)
+		return exitBroken
+	}
+	if len(rep.Violations) > 0 {
+		return exitBroken
+	}
+	return exitKept
+}
