@@ -20,7 +20,7 @@ type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a cluster in this process, on an embedded store, to try things out."`
 	Serve   serveCmd   `cmd:"" help:"Run one node."`
 	Health  healthCmd  `cmd:"" help:"Ask a node whether it is ready; exit status 0 when it is."`
-	Bench   benchCmd   `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
+	Bench   benchGroup `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -59,6 +59,7 @@ func moduleRules() rules {
 			{dir: "gossip", floor: floorParts, why: part},
 			{dir: "journal", floor: floorParts, why: part},
 			{dir: "flush", floor: floorParts, why: part},
+			{dir: "flush/strategy", floor: floorParts, why: "the strategies are compared with the service, not built on it"},
 			{
 				dir: "node", floor: floorNode, uses: []string{"ring", "counter", "gossip", "journal", "flush"},
 				why: "node joins the parts and knows nothing of routes or commands",
@@ -74,7 +75,7 @@ func moduleRules() rules {
 		libraries: []library{
 			{prefix: "github.com/buraksezer/consistent", rooms: []string{"ring"}, why: "placement is decided in ring alone"},
 			{prefix: "github.com/hashicorp/memberlist", rooms: []string{"gossip"}, why: "gossip hides its library"},
-			{prefix: "github.com/jackc/pgx", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "github.com/jackc/pgx", rooms: []string{"flush", "flush/strategy"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{
