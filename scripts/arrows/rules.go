@@ -66,6 +66,7 @@ func moduleRules() rules {
 			},
 			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
 			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
+			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
 			{
 				dir: "scripts", floor: floorPrograms, uses: []string{"bench", "internal/pgtest"},
