@@ -21,6 +21,12 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run one node."`
 	Health  healthCmd  `cmd:"" help:"Ask a node whether it is ready; exit status 0 when it is."`
 	Bench   benchGroup `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
+	Get     getCmd     `cmd:"" help:"Print a counter's total."`
+	Incr    incrCmd    `cmd:"" help:"Add to a counter and print its total."`
+	Cluster clusterCmd `cmd:"" help:"Print the members of a cluster, their leases and partitions."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
+
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
