@@ -103,7 +103,7 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 	return errors.Join(append(errs, c.judge(result))...)
 }
 
-func writeJSON(w io.Writer, result *bench.Result) error {
+func writeJSON(w io.Writer, result any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(result)

@@ -20,7 +20,14 @@ type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a cluster in this process, on an embedded store, to try things out."`
 	Serve   serveCmd   `cmd:"" help:"Run one node."`
 	Health  healthCmd  `cmd:"" help:"Ask a node whether it is ready; exit status 0 when it is."`
-	Bench   benchCmd   `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
+	Bench   benchGroup `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
+	Get     getCmd     `cmd:"" help:"Print a counter's total."`
+	Incr    incrCmd    `cmd:"" help:"Add to a counter and print its total."`
+	Cluster clusterCmd `cmd:"" help:"Print the members of a cluster, their leases and partitions."`
+
+	Top        topCmd        `cmd:"" help:"Watch what the nodes of a cluster do."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
+
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -64,7 +71,7 @@ func run(ctx context.Context, args []string, std streams, exit func(int)) int {
 func newParser(std streams, exit func(int)) (*kong.Kong, error) {
 	return kong.New(&commands{},
 		kong.Name("pinocchio"),
-		kong.Description("Exact counters on the Postgres you already run."),
+		kong.Description("Exact counters on the Postgres you already run. Exit status: 0 done, 1 failed, 2 wrong usage, 128 and the signal when a second one ended it."),
 		kong.DefaultEnvars("PINOCCHIO"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(std.out, std.err),

@@ -197,7 +197,7 @@ func TestFlags_ComeFromTheEnvironment(t *testing.T) {
 	if _, err := parser.Parse([]string{"bench", "--pipeline", "3"}); err != nil {
 		t.Fatal(err)
 	}
-	o := c.Bench.options()
+	o := c.Bench.Load.options()
 	if o.KeyPrefix != "from:env:" || len(o.Targets) != 2 || o.Pipeline != 3 || o.Duration.Seconds() != 3 {
 		t.Errorf("%+v", o)
 	}

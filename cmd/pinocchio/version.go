@@ -13,9 +13,14 @@ type versionCmd struct{}
 
 // Run prints version, Go version and platform in one line.
 func (versionCmd) Run(std streams) error {
-	info, _ := debug.ReadBuildInfo()
-	_, err := fmt.Fprintf(std.out, "pinocchio %s %s %s/%s\n", versionOf(version, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(std.out, "pinocchio %s %s %s/%s\n", currentVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// currentVersion is this program's version.
+func currentVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(version, info)
 }
 
 // versionOf prefers what the linker was told, then the module's version, then the commit, of which + says that it was changed.

@@ -60,12 +60,14 @@ func moduleRules() rules {
 			{dir: "gossip", floor: floorParts, why: part},
 			{dir: "journal", floor: floorParts, why: part},
 			{dir: "flush", floor: floorParts, why: part},
+			{dir: "flush/strategy", floor: floorParts, why: "the strategies are compared with the service, not built on it"},
 			{
 				dir: "node", floor: floorNode, uses: []string{"ring", "counter", "gossip", "journal", "flush"},
 				why: "node joins the parts and knows nothing of routes or commands",
 			},
 			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
 			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
+			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
 			{
 				dir: "scripts", floor: floorPrograms, uses: []string{"bench", "internal/pgtest"},
@@ -75,7 +77,7 @@ func moduleRules() rules {
 		libraries: []library{
 			{prefix: "github.com/buraksezer/consistent", rooms: []string{"ring"}, why: "placement is decided in ring alone"},
 			{prefix: "github.com/hashicorp/memberlist", rooms: []string{"gossip"}, why: "gossip hides its library"},
-			{prefix: "github.com/jackc/pgx", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "github.com/jackc/pgx", rooms: []string{"flush", "flush/strategy"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{

@@ -1,0 +1,79 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrUnknownOutcome means that an increment may or may not be counted: its answer was lost, and it had no idempotency key
+// with which to send it again. Test for it with errors.Is.
+var ErrUnknownOutcome = errors.New("the increment may or may not be counted: its answer was lost, and without an idempotency key it cannot be sent again")
+
+// ErrUnreachable means that no node could be connected to; nothing was counted. Test for it with errors.Is.
+var ErrUnreachable = errors.New("no node can be reached")
+
+// ErrClosed is returned by a Writer after Close.
+var ErrClosed = errors.New("the writer is closed")
+
+// Error is an answer that says no. Test for it with errors.As.
+type Error struct {
+	Node       string              // who answered, http://host:port; empty for an item of a batch
+	Status     int                 // HTTP status
+	Fields     map[string][]string // what is wrong, by field; "detail" is about no field
+	RetryAfter time.Duration       // what the node asked for; 0: nothing
+}
+
+// Error names the status, and every fault with its field.
+func (e *Error) Error() string {
+	var faults []string
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		for _, text := range e.Fields[field] {
+			if field != "detail" {
+				text = field + " " + text
+			}
+			faults = append(faults, text)
+		}
+	}
+	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+	if len(faults) > 0 {
+		text += ": " + strings.Join(faults, "; ")
+	}
+	if e.Node == "" {
+		return text
+	}
+	return e.Node + " answered " + text
+}
+
+// refused says that nothing was counted, and that the same request may be accepted later.
+func refused(status int) bool {
+	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+}
+
+// unknown says that the request may have been counted in spite of the status.
+func unknown(status int) bool {
+	return status >= 500 && !refused(status) && status != http.StatusNotImplemented
+}
+
+// errorOf reads an error body; whatever else stands there is left out.
+func errorOf(node string, status int, header http.Header, body []byte) *Error {
+	var parsed struct{ Errors map[string][]string }
+	_ = json.Unmarshal(body, &parsed) // a proxy's page is no JSON: then the status says it all
+	return &Error{Node: node, Status: status, Fields: parsed.Errors, RetryAfter: retryAfter(header.Get("Retry-After"), time.Now())}
+}
+
+// retryAfter reads seconds or a date.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := time.ParseDuration(text + "s"); err == nil {
+		return max(0, seconds)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}

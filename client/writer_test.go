@@ -1,0 +1,196 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/client"
+)
+
+// counting is a node's batch endpoint: it counts each ID once.
+type counting struct {
+	*httptest.Server
+	mu       sync.Mutex
+	totals   map[string]int64
+	ids      map[string]bool
+	requests int
+	hold     chan struct{} // not nil: requests wait until it is closed
+	loseNext bool          // counts, and ends the connection
+	refuse   bool          // the next request's first item gets 503
+}
+
+func newCounting(tb testing.TB) *counting {
+	s := &counting{totals: map[string]int64{}, ids: map[string]bool{}}
+	s.Server = httptest.NewServer(s)
+	tb.Cleanup(s.Close)
+	return s
+}
+
+func (s *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var items []struct {
+		Key   string
+		Value int64
+		ID    string
+	}
+	if err := json.NewDecoder(r.Body).Decode(&items); err != nil || r.URL.Path != "/api/v1/increments" {
+		http.Error(w, "", http.StatusBadRequest)
+		return
+	}
+	if s.hold != nil {
+		<-s.hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests++
+	var answers []map[string]any
+	for _, in := range items {
+		switch {
+		case in.Key == "bad":
+			answers = append(answers, map[string]any{"status": 422, "errors": map[string][]string{"key": {"is invalid"}}})
+		case s.refuse:
+			s.refuse = false
+			answers = append(answers, map[string]any{"status": 503})
+		case in.ID != "" && s.ids[in.ID]:
+			answers = append(answers, map[string]any{"status": 202, "replayed": true})
+		default:
+			s.ids[in.ID] = true
+			s.totals[in.Key] += in.Value
+			answers = append(answers, map[string]any{"status": 202})
+		}
+	}
+	if s.loseNext {
+		s.loseNext = false
+		panic(http.ErrAbortHandler)
+	}
+	_ = json.NewEncoder(w).Encode(answers)
+}
+
+func (s *counting) total(key string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.totals[key]
+}
+
+func add(t *testing.T, w *client.Writer, key string, n int) {
+	t.Helper()
+	for range n {
+		if err := w.Add(t.Context(), key, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWriter_SendsInBatchesAndCountsEachOnceThroughLossesAndRefusals(t *testing.T) {
+	node := newCounting(t)
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxBatch: 100, MaxDelay: time.Hour})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { add(t, w, "k", 250) })
+	}
+	all.Wait()
+	if err := w.Flush(t.Context()); err != nil || node.total("k") != 1000 || node.requests != 10 {
+		t.Errorf("%v, total %d in %d requests, want 1000 in 10", err, node.total("k"), node.requests)
+	}
+	node.mu.Lock()
+	node.loseNext, node.refuse = true, true
+	node.mu.Unlock()
+	add(t, w, "k", 5)
+	if err := w.Close(t.Context()); err != nil || node.total("k") != 1005 {
+		t.Errorf("%v, total %d, want 1005", err, node.total("k"))
+	}
+	if err := w.Add(t.Context(), "k", 1); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("added after Close: %v", err)
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+}
+
+func TestWriter_SendsByItselfAfterTheDelay(t *testing.T) {
+	node := newCounting(t)
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxDelay: time.Millisecond})
+	add(t, w, "k", 1)
+	for deadline := time.Now().Add(20 * time.Second); node.total("k") != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was not sent")
+		}
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriter_TellsOfEachFailureAndOfUnknownOutcomes(t *testing.T) {
+	node := newCounting(t)
+	var failed []string
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{
+		NoIDs: true, MaxDelay: time.Hour, OnError: func(in client.Increment, _ error) { failed = append(failed, in.Key) },
+	})
+	add(t, w, "good", 1)
+	add(t, w, "bad", 2)
+	var write *client.WriteError
+	var answer *client.Error
+	if err := w.Flush(t.Context()); !errors.As(err, &write) || !errors.As(err, &answer) || write.Failed != 2 || write.Unknown != 0 || answer.Status != 422 {
+		t.Errorf("%v", err)
+	}
+	if strings.Join(failed, " ") != "bad bad" || node.total("good") != 1 {
+		t.Errorf("failed %v, good %d", failed, node.total("good"))
+	}
+	node.mu.Lock()
+	node.loseNext = true
+	node.mu.Unlock()
+	add(t, w, "good", 3)
+	if err := w.Close(t.Context()); !errors.As(err, &write) || write.Unknown != 3 || !errors.Is(err, client.ErrUnknownOutcome) {
+		t.Errorf("%v, want three unknown outcomes", err)
+	}
+}
+
+func TestWriter_PressesBackAndGivesUpWhenTold(t *testing.T) {
+	node := newCounting(t)
+	node.hold = make(chan struct{})
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxPending: 3, MaxBatch: 1})
+	add(t, w, "k", 3)
+	full, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := w.Add(full, "k", 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a fourth one was taken: %v", err)
+	}
+	var write *client.WriteError
+	if err := w.Close(full); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &write) || write.Failed != 3 {
+		t.Errorf("%v", err)
+	}
+	close(node.hold)
+}
+
+func ExampleClient_NewWriter() {
+	node := &counting{totals: map[string]int64{}, ids: map[string]bool{}}
+	node.Server = httptest.NewServer(node)
+	defer node.Close()
+
+	c, err := client.New(client.Options{Nodes: []string{node.URL}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	ctx := context.Background()
+	w := c.NewWriter(client.WriterOptions{})
+	for range 1000 {
+		if err := w.Add(ctx, "page:1", 2); err != nil {
+			fmt.Println(err)
+		}
+	}
+	if err := w.Close(ctx); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(node.total("page:1"))
+	// Output: 2000
+}
