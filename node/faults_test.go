@@ -163,12 +163,10 @@ func (s *faultStore) Flush(ctx context.Context, r *flush.Request) (flush.Result,
 
 func (s *faultStore) Read(ctx context.Context, keys []string, partitions []uint32, ids []flush.IDRef) (flush.Snapshot, error) {
 	return call(ctx, s, "Read", func() (flush.Snapshot, error) { return s.Store.Read(ctx, keys, partitions, ids) })
-func (s *faultStore) List(ctx context.Context, prefix, after string, limit int) ([]flush.KeyValue, error) {
-	return call(ctx, s, "List", func() ([]flush.KeyValue, error) { return s.Store.List(ctx, prefix, after, limit) })
 }
 
-func (s *faultStore) Read(ctx context.Context, keys []string, partitions []uint32) (flush.Snapshot, error) {
-	return call(ctx, s, "Read", func() (flush.Snapshot, error) { return s.Store.Read(ctx, keys, partitions) })
+func (s *faultStore) List(ctx context.Context, prefix, after string, limit int) ([]flush.KeyValue, error) {
+	return call(ctx, s, "List", func() ([]flush.KeyValue, error) { return s.Store.List(ctx, prefix, after, limit) })
 }
 
 func (s *faultStore) CloseNode(ctx context.Context, id uuid.UUID, persisted bool) error {
