@@ -225,9 +225,16 @@ func (n *Node) startAfresh(ctx context.Context) {
 // sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.
 func (n *Node) sweep() {
 	now := time.Now()
+	wanted := make(map[uint32]counter.Wanted)
 	n.slots.each(func(sl *slot, p *counter.Partition) {
 		sl.letGo(now, n.cfg.KeepPersisted)
 		p.Poll()
 		n.enqueue(sl)
+		if w := p.Wanted(); !w.Empty() { // the read that was to bring it has failed
+			wanted[p.ID()] = w.Clone()
+		}
 	})
+	if len(wanted) > 0 {
+		n.loader.load(wanted)
+	}
 }

@@ -130,12 +130,12 @@ func (n *Node) enqueue(sl *slot) {
 		return
 	}
 	owner, _ := sl.p.Owner()
-	if sl.queued != nil && sl.queued.peer == owner {
-		return
-	}
 	l := n.links.get(owner)
 	if l == nil {
 		n.refresh() // an owner that this node has not heard of: the control loop sweeps when it has
+		return
+	}
+	if sl.queued == l { // this very link: one to the same peer may have been closed with the slot in its queue
 		return
 	}
 	sl.queued = l // an entry in another link's queue is void from here on

@@ -42,7 +42,7 @@ func TestSettings_BecomeTheNodesConfiguration(t *testing.T) {
 	}
 	defaults := parsed(t)
 	got, want = defaults.config(got.Logger), node.DefaultConfig()
-	want.Logger = got.Logger
+	want.Logger, want.Durability = got.Logger, node.Disk // the commands have a folder for the log, a bare node has not
 	if !equalConfigs(got, want) {
 		t.Errorf("the flags' defaults are not the node's: %+v, want %+v", got, want)
 	}
@@ -52,7 +52,8 @@ func TestSettings_BecomeTheNodesConfiguration(t *testing.T) {
 func equalConfigs(a, b node.Config) bool {
 	return a.Cluster == b.Cluster && a.Ring == b.Ring && a.FlushInterval == b.FlushInterval && a.Durability == b.Durability &&
 		a.LeaseTTL == b.LeaseTTL && a.OwnerTimeout == b.OwnerTimeout && a.StoreTimeout == b.StoreTimeout &&
-		a.DrainTimeout == b.DrainTimeout && a.MaxPending == b.MaxPending && a.MaxCounters == b.MaxCounters && a.Logger == b.Logger
+		a.DrainTimeout == b.DrainTimeout && a.MaxPending == b.MaxPending && a.MaxCounters == b.MaxCounters && a.Logger == b.Logger &&
+		a.MaxPendingBytes == b.MaxPendingBytes && a.KeepPersisted == b.KeepPersisted
 }
 
 func TestLogger_WritesInTheFormatAndFromTheLevelThatWereAsked(t *testing.T) {
@@ -104,6 +105,7 @@ func newTestMember(t *testing.T) *member {
 	t.Cleanup(func() { _ = store.Close() })
 	cfg := c.config(log)
 	cfg.Name, cfg.Store, cfg.PeerListen, cfg.GossipAddr = "n1", store, "127.0.0.1:0", "127.0.0.1:0"
+	cfg.DataDir = t.TempDir()
 	m, err := newMember(cfg, "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +157,7 @@ func TestMember_EndsWithAnErrorWhenItsNodeCannotStart(t *testing.T) {
 	c := parsed(t)
 	cfg := c.config(c.logger(&buffer{}))
 	cfg.Name, cfg.Store, cfg.PeerListen, cfg.GossipAddr = "n1", noStore{}, busy.Addr().String(), "127.0.0.1:0"
+	cfg.DataDir = t.TempDir()
 	m, err := newMember(cfg, "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)

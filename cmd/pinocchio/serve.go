@@ -20,7 +20,7 @@ type serveCmd struct {
 	Advertise string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
 	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
-	Data      string   `type:"path" default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
+	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
 	protectFlags
 	settings
 }

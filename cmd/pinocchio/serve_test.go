@@ -141,6 +141,7 @@ func serve(t *testing.T, name, store string, more ...string) (r *running, base s
 		"serve", "--name", name, "--store", store, "--http", "127.0.0.1:0", "--peer", "127.0.0.1:0", "--gossip", "127.0.0.1:0",
 		"--flush-interval", "20ms", "--lease-ttl", "3s", "--drain-delay", "10ms",
 	}
+	args = append(args, "--data", t.TempDir())
 	r = begin(t, append(args, more...)...)
 	base = "http://" + r.says(&r.err, `msg=joined .* http=(\S+)`)[0]
 	r.says(&r.err, `msg=readiness .*ready=true`)
@@ -220,9 +221,10 @@ func TestServe_SaysInOneLineWhyItCannotStart(t *testing.T) {
 		{"--store " + store + " --flush-interval 1h --lease-ttl 1ms", exitFailed, "the lease is 1ms"},
 		{"--store " + store + " --flush-interval 1h --lease-ttl 1ms", exitFailed, "the flush interval is 1h0m0s"},
 		{"--store " + store + " --http " + strings.TrimPrefix(base, "http://"), exitFailed, "choose another with --http"},
-		{"--store " + store + " --durability disk", exitUsage, "--durability"},
+		{"--store " + store + " --durability paper", exitUsage, "--durability"},
+		{"--store " + store + " --data= --durability disk", exitFailed, "set --data"},
 	} {
-		args := append([]string{"serve", "--peer", "127.0.0.1:0", "--gossip", "127.0.0.1:0"}, strings.Fields(c.args)...)
+		args := append([]string{"serve", "--data", t.TempDir(), "--peer", "127.0.0.1:0", "--gossip", "127.0.0.1:0"}, strings.Fields(c.args)...)
 		if !strings.Contains(c.args, "--http") {
 			args = append(args, "--http", "127.0.0.1:0")
 		}
