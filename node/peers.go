@@ -53,6 +53,8 @@ func (n *Node) servePeer(ctx *fasthttp.RequestCtx) {
 		n.serveBatch(ctx, body)
 	case path == readPath:
 		n.serveReads(ctx, rest)
+	case path == livePath:
+		n.serveLive(ctx, rest)
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}
