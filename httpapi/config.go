@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -27,6 +29,10 @@ type Config struct {
 	// Durabilities are the levels that this node can reach. They are named to a client that asked for another one; it
 	// is the Service that refuses.
 	Durabilities []node.Durability
+	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
+	// ends the page's streams, which would last for ever.
+	Page      fasthttp.RequestHandler
+	ClosePage func()
 }
 
 // Bounds of the limits: below, an ordinary request does not fit; above, a limit protects nothing.

@@ -17,6 +17,7 @@ const (
 	routeHealth                 // GET: the process lives
 	routeReady                  // GET: send traffic here
 	routeMetrics                // GET: for Prometheus
+	routePage                   // GET: the live page
 	routeCount     = iota
 )
 
@@ -33,6 +34,7 @@ func (r route) String() string {
 		routeHealth:    "/healthz",
 		routeReady:     "/readyz",
 		routeMetrics:   "/metrics",
+		routePage:      "/dashboard",
 	}[r]
 }
 
@@ -58,6 +60,9 @@ func match(path []byte) (r route, key []byte) {
 			return routeReady, nil
 		case "/metrics":
 			return routeMetrics, nil
+		}
+		if string(path) == "/dashboard" || bytes.HasPrefix(path, []byte("/dashboard/")) {
+			return routePage, nil
 		}
 		return routeUnknown, nil
 	}

@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	livePath     = "/peer/v1/live"
-	livePeriod   = time.Second
-	livePoints   = 15 * 60                // of one node: 15 minutes
-	liveTimeout  = 700 * time.Millisecond // of a peer's answer, within livePeriod
-	liveWatch    = 5 * time.Second        // keys are sampled for so long after somebody looked
-	hotKeys      = 512                    // counters of the sketch
-	hotTold      = 20                     // keys told
-	hotFade      = 10 * time.Second
-	hotShift     = 58 // one increment of 2^(64-58) = 64 is sampled
-	hotScale     = 1 << (64 - hotShift)
-	hotSpread    = 0x9E3779B97F4A7C15 // 2^64 / golden ratio: spreads the samples so that they fall in step with no client
+	livePath    = "/peer/v1/live"
+	livePeriod  = time.Second
+	livePoints  = 15 * 60                // of one node: 15 minutes
+	liveTimeout = 700 * time.Millisecond // of a peer's answer, within livePeriod
+	liveWatch   = 5 * time.Second        // keys are sampled for so long after somebody looked
+	hotKeys     = 512                    // counters of the sketch
+	hotTold     = 20                     // keys told
+	hotFade     = 10 * time.Second
+	hotShift    = 58 // one increment of 2^(64-58) = 64 is sampled
+	hotScale    = 1 << (64 - hotShift)
+	hotSpread   = 0x9E3779B97F4A7C15 // 2^64 / golden ratio: spreads the samples so that they fall in step with no client
 )
 
 // LivePoint is what one node did in one second.
