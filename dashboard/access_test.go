@@ -21,6 +21,7 @@ const faults = `(() => {
   for (const b of document.querySelectorAll('button')) if (!b.textContent.trim()) out.push('a button without a name');
   for (const h of document.querySelectorAll('thead th')) if (h.scope !== 'col') out.push('a column without scope');
   for (const e of document.querySelectorAll('[tabindex]')) if (e.tabIndex > 0) out.push('an order of its own: ' + e.id);
+  for (const e of document.querySelectorAll('.card, .tiles div, form')) if (e.scrollWidth > e.clientWidth) out.push('overflows: ' + e.id + e.textContent.trim().slice(0, 20));
   if (document.documentElement.scrollWidth > innerWidth) out.push('wider than the window');
 
   const ink = document.createElement('canvas').getContext('2d', { willReadFrequently: true });

@@ -67,7 +67,9 @@ func (d *Dashboard) Serve(ctx *fasthttp.RequestCtx) {
 	}
 	file, err := static.ReadFile(path.Join("static", path.Clean("/"+name)))
 	if err != nil {
-		ctx.Error("there is nothing at this path: the page is at "+Path, fasthttp.StatusNotFound)
+		ctx.SetStatusCode(fasthttp.StatusNotFound) // ctx.Error would take the headers back
+		ctx.SetContentType("text/plain; charset=utf-8")
+		ctx.SetBodyString("there is nothing at this path: the page is at " + Path)
 		return
 	}
 	ctx.SetContentType(mimeOf(name))

@@ -82,8 +82,8 @@ func (h *history) take(s node.LiveStatus) *event {
 
 // bounded returns the newest points of both, in memory of its own: others may still read the old.
 func bounded(old, more []node.LivePoint) []node.LivePoint {
-	old = old[max(len(old)+len(more)-maxPoints, 0):]
-	return append(append(make([]node.LivePoint, 0, len(old)+len(more)), old...), more...)
+	all := append(append(make([]node.LivePoint, 0, len(old)+len(more)), old...), more...)
+	return all[max(len(all)-maxPoints, 0):]
 }
 
 // full returns the event for somebody who comes later; nil: nothing was collected yet.

@@ -3,7 +3,6 @@
 import { element, find, svg, swatch } from './dom.js';
 import { count } from './format.js';
 
-const width = 960;
 const height = 240;
 const left = 56;
 const bottom = 24;
@@ -15,11 +14,13 @@ export function drawChart(state, minutes) {
   const end = Math.max(0, ...sum.keys());
   const start = end - minutes * 60;
   const highest = nice(Math.max(10, ...[...sum].filter(([t]) => t >= start).map(([, v]) => v)));
+  const chart = find('chart');
+  const width = Math.max(chart.clientWidth, 200); // drawn to measure, so that its text is as large as elsewhere
+  chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const x = (t) => left + ((t - start) / (minutes * 60)) * (width - left - 8);
   const y = (v) => height - bottom - (v / highest) * (height - bottom - top);
 
-  const chart = find('chart');
-  chart.replaceChildren(...grid(highest, minutes, x, y, start));
+  chart.replaceChildren(...grid(highest, minutes, width, x, y, start));
   for (const [name, line] of lines) {
     const path = svg('path', { d: trace(line, start, x, y) });
     path.style.stroke = state.colour(name);
@@ -61,18 +62,19 @@ function trace(line, start, x, y) {
   return path;
 }
 
-function grid(highest, minutes, x, y, start) {
+function grid(highest, minutes, width, x, y, start) {
   const parts = [];
   for (let i = 0; i <= 4; i++) {
     const v = (highest * i) / 4;
     parts.push(svg('line', { class: 'grid', x1: left, x2: width - 8, y1: y(v), y2: y(v) }));
     parts.push(svg('text', { x: left - 8, y: y(v) + 4, 'text-anchor': 'end' }, count(v)));
   }
-  for (let i = 0; i <= 5; i++) {
-    const ago = minutes * 60 * (1 - i / 5);
-    const label = ago === 0 ? 'now' : `−${ago < 60 ? `${ago} s` : `${ago / 60} min`}`;
-    const anchor = i === 5 ? 'end' : i === 0 ? 'start' : 'middle';
-    parts.push(svg('text', { x: x(start + (minutes * 60 * i) / 5), y: height - 6, 'text-anchor': anchor }, label));
+  const steps = width > 480 ? 5 : 3;
+  for (let i = 0; i <= steps; i++) {
+    const ago = Math.round((minutes * 60 * (steps - i)) / steps);
+    const label = ago === 0 ? 'now' : minutes === 1 ? `−${ago} s` : `−${+(ago / 60).toFixed(1)} min`;
+    const anchor = i === steps ? 'end' : i === 0 ? 'start' : 'middle';
+    parts.push(svg('text', { x: x(start + minutes * 60 - ago), y: height - 6, 'text-anchor': anchor }, label));
   }
   return parts;
 }
@@ -84,7 +86,10 @@ function nice(v) {
 }
 
 function drawLegend(state, lines, sum, end) {
-  const now = (line) => count(line.get(end) ?? line.get(end - 1) ?? 0);
+  const now = (line) => {
+    const rate = line.get(end) ?? line.get(end - 1);
+    return rate === undefined ? '–' : count(rate);
+  };
   const items = [...lines].map(([name, line]) => [swatch(state.colour(name)), `${name} ${now(line)}`]);
   items.unshift([swatch('', 'sum'), `cluster ${now(sum)}`]);
   find('legend').replaceChildren(...items.map((i) => element('li', {}, ...i)));

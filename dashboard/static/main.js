@@ -50,6 +50,7 @@ for (const button of document.querySelectorAll('[data-minutes]')) {
     draw();
   });
 }
+addEventListener('resize', draw);
 startCounter();
 events('/dashboard/events', token, (event) => {
   state.take(event);

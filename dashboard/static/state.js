@@ -22,6 +22,7 @@ export class State {
     }
     const there = new Set(event.members.map((m) => m.id));
     for (const id of this.points.keys()) if (!there.has(id)) this.points.delete(id);
+    for (const m of event.members) this.colour(m.name); // in their order, whatever is drawn first
     this.event = event;
   }
 

@@ -25,7 +25,7 @@ function row(state, m) {
     element('td', { class: kind }, text + doubt + settling),
     cell(m.lease > 0 ? seconds(m.lease) : 'ran out'),
     cell(m.owned === m.wanted ? String(m.owned) : `${m.owned} → ${m.wanted}`),
-    of('rate', count), of('pending', count), of('lag', seconds), of('flush', seconds), of('memory', bytes), of('goroutines', count),
+    of('rate', count), of('pending', count), of('lag', seconds), cell(p?.flush ? seconds(p.flush) : '–'), of('memory', bytes), of('goroutines', count),
   );
 }
 

@@ -18,7 +18,7 @@ func load(ctx context.Context, at string, workers int) {
 	for w := range workers {
 		all.Go(func() {
 			zipf := rand.NewZipf(rand.New(rand.NewPCG(1, uint64(w))), 1.3, 1, 999)
-			tick := time.NewTicker(time.Millisecond)
+			tick := time.NewTicker(time.Second / perWorker)
 			defer tick.Stop()
 			for {
 				select {

@@ -20,6 +20,7 @@ import (
 const (
 	folder    = "docs/images"
 	firstPort = 24333
+	perWorker = 250              // increments per second
 	warmUp    = 40 * time.Second // of the chart, before the first picture
 )
 
@@ -44,7 +45,7 @@ func run(ctx context.Context) error {
 	defer func() { _ = pg.Stop() }()
 	c := &cluster{home: home, store: pg.URL("postgres"), nodes: make(map[string]*exec.Cmd)}
 	defer c.stop()
-	for i, name := range []string{"amber", "blue", "coral"} {
+	for i, name := range []string{"n1", "n2", "n3"} {
 		if err := c.start(name, i); err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func run(ctx context.Context) error {
 	defer loads.Wait()
 	defer cancel()
 	for i := range 3 {
-		loads.Go(func() { load(ctx, fmt.Sprintf("http://127.0.0.1:%d", firstPort+i), 1+i) })
+		loads.Go(func() { load(ctx, fmt.Sprintf("http://127.0.0.1:%d", firstPort+i), 2+2*i) })
 	}
 	return pictures(ctx, c, at)
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// settle is time for a change of the window to be drawn.
+const settle = 300 * time.Millisecond
+
 // pictures takes all pictures, from the node at that address.
 func pictures(ctx context.Context, c *cluster, at string) error {
 	program, err := browser()
@@ -32,11 +35,11 @@ func pictures(ctx context.Context, c *cluster, at string) error {
 		func() error { return chromedp.Do(tab, press("1"), chromedp.Sleep(warmUp)) },
 		func() error { return picture(tab, "dashboard-load-light", "light", 1240) },
 		func() error { return picture(tab, "dashboard-load-dark", "dark", 1240) },
-		func() error { c.kill("coral"); return until(tab, `document.querySelector('tr.gone')`) },
+		func() error { c.kill("n3"); return until(tab, `document.querySelector('tr.gone')`) },
 		func() error { return picture(tab, "dashboard-kill", "light", 1240) },
-		func() error { return c.start("dune", 3) },
+		func() error { return c.start("n4", 3) },
 		func() error {
-			return until(tab, `document.querySelector('tr[data-name=dune]') && document.querySelector('#ring .moved')`)
+			return until(tab, `document.querySelector('tr[data-name=n4]') && document.querySelector('#ring .moved')`)
 		},
 		func() error { return picture(tab, "dashboard-join", "dark", 1240) },
 		func() error { return picture(tab, "dashboard-narrow", "light", 400) },
@@ -70,7 +73,7 @@ func picture(tab context.Context, name, scheme string, width int64) error {
 	if err != nil {
 		return err
 	}
-	if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 900)); err != nil {
+	if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 900), chromedp.Sleep(settle)); err != nil {
 		return err
 	}
 	image, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
