@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -32,6 +34,10 @@ type Config struct {
 	Durabilities []node.Durability
 	// TLS encrypts the connections; its callbacks may show another certificate to each. nil: they are plain.
 	TLS *tls.Config
+	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
+	// ends the page's streams, which would last for ever.
+	Page      fasthttp.RequestHandler
+	ClosePage func()
 }
 
 // Bounds of the limits: below, an ordinary request does not fit; above, a limit protects nothing.

@@ -96,5 +96,7 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.readyz(ctx)
 	case routeMetrics:
 		s.scrape(ctx)
+	case routePage:
+		s.page(ctx)
 	}
 }

@@ -19,6 +19,7 @@ const (
 	routeHealth                 // GET: the process lives
 	routeReady                  // GET: send traffic here
 	routeMetrics                // GET: for Prometheus
+	routePage                   // GET: the live page
 	routeCount     = iota
 )
 
@@ -37,6 +38,7 @@ func (r route) String() string {
 		routeHealth:    "/healthz",
 		routeReady:     "/readyz",
 		routeMetrics:   "/metrics",
+		routePage:      "/dashboard",
 	}[r]
 }
 
@@ -62,6 +64,9 @@ func match(path []byte) (r route, key []byte) {
 			return routeReady, nil
 		case "/metrics":
 			return routeMetrics, nil
+		}
+		if string(path) == "/dashboard" || bytes.HasPrefix(path, []byte("/dashboard/")) {
+			return routePage, nil
 		}
 		return routeUnknown, nil
 	}

@@ -220,6 +220,9 @@ func (s *Server) Drain() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	s.closeListeners()
+	if s.cfg.ClosePage != nil {
+		s.cfg.ClosePage()
+	}
 	s.accepting.Wait()
 	ticker := time.NewTicker(minTimeout)
 	defer ticker.Stop()

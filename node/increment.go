@@ -106,6 +106,9 @@ func (n *Node) begin(c *request, in Increment) error {
 func (n *Node) accepted(c *request, level Durability, weight int) {
 	sl := c.sl
 	sl.accepted++
+	if sampled(sl.accepted) {
+		n.live.sample(c.in.Key)
+	}
 	if c.added.Fresh {
 		n.slots.pending.Add(1)
 		n.slots.bytes.Add(int64(weight))

@@ -29,6 +29,7 @@ type Node struct {
 	lease  *lease
 	limits counter.Limits
 	count  *instruments
+	live   live
 
 	slots      *slots
 	links      links
@@ -154,6 +155,7 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	all.Go(func() { n.loader.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
+	all.Go(func() { n.runLive(bg) })
 	if n.scribe != nil {
 		log, stopLog := context.WithCancel(bg)
 		logged := make(chan struct{})

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pinocchio-nose/pinocchio/dashboard"
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/httpapi"
 	"github.com/pinocchio-nose/pinocchio/node"
@@ -118,6 +119,8 @@ func newMember(cfg node.Config, listen string, delay time.Duration, change ...fu
 	if cfg.DataDir == "" {
 		hc.Durabilities = slices.DeleteFunc(hc.Durabilities, func(d node.Durability) bool { return d == node.Disk })
 	}
+	page := dashboard.New(n, cfg.Logger.With("node", cfg.Name))
+	hc.Page, hc.ClosePage = page.Serve, page.Close
 	for _, c := range change {
 		c(&hc)
 	}

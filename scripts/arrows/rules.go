@@ -66,6 +66,7 @@ func moduleRules() rules {
 				why: "node joins the parts and knows nothing of routes or commands",
 			},
 			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
+			{dir: "dashboard", floor: floorDoors, uses: []string{"node"}, why: "the live page knows a node, and the API only by its routes"},
 			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
 			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
@@ -80,8 +81,9 @@ func moduleRules() rules {
 			{prefix: "github.com/jackc/pgx", rooms: []string{"flush", "flush/strategy"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "github.com/chromedp", rooms: []string{"scripts"}, inTests: true, why: "only tests and pictures need a browser"},
 			{
-				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "node", "bench", "cmd", "scripts"}, inTests: true,
+				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "dashboard", "node", "bench", "cmd", "scripts"}, inTests: true,
 				why: "HTTP ends at httpapi, and between nodes at node's links",
 			},
 		},
