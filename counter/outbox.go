@@ -216,6 +216,7 @@ func (o *outbox) rewind() {
 	for i := range o.ops {
 		for t := o.ops[i].waiting; t != nil; t = t.next {
 			t.need |= t.Level.needs() & applied
+			t.Moved = true
 		}
 	}
 }

@@ -108,6 +108,8 @@ func (g *ghost) round(ctx context.Context) error {
 		return nil // no round has seen the store yet
 	} else if w.members[g.origin] == nil {
 		return g.unknown()
+	} else if !g.whole && w.members[g.origin].LeaseLeft > 0 {
+		return errBack
 	}
 	batches := make(map[counter.Origin][]*ghostPart)
 	for _, p := range g.parts {
@@ -135,6 +137,9 @@ func (g *ghost) round(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errBack ends the ghost of a process that was not dead: it sends what it holds itself.
+var errBack = errors.New("the process is back")
 
 // unknown is the end of a ghost whose process is not in the store.
 func (g *ghost) unknown() error {
@@ -219,7 +224,8 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	case counter.Lookup, counter.Later:
 		g.node.refresh()
 	}
-	p.done = a.Code == counter.OK && p.Pending() == 0 && a.Applied == a.Persisted
+	// With a lease in doubt, somebody else may be the owner by now, and have more than this one.
+	p.done = a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted
 	return nil
 }
 

@@ -116,13 +116,21 @@ func (n *Node) accepted(c *request, level Durability, weight int) {
 	if n.scribe != nil {
 		n.scribe.note(sl, level != Memory)
 	}
-	if c.added.Applied && level == Memory {
+	if c.added.Applied {
 		c.result = n.applied(c)
-		return
+		if level == Memory {
+			if c.result.Later {
+				n.count.later.Inc()
+			}
+			return
+		}
 	}
 	c.ticket = getTicket(level)
 	sl.p.Wait(c.added.Number, c.ticket, c.in.Return || c.in.ID != nil)
 	c.flush = c.added.Applied && level == Database
+	if level == Replica && sl.p.Phase() == counter.Owning {
+		n.copier.note(sl)
+	}
 	sl.urgent = sl.urgent || c.flush
 	n.enqueue(sl)
 }
@@ -145,7 +153,9 @@ func (n *Node) level(d Durability) (Durability, error) {
 			return d, fmt.Errorf("%w: it keeps no log on disk (start it with --data)", ErrDurabilityUnavailable)
 		}
 	case Replica:
-		return d, ErrTooFewNodes
+		if n.secondNode(counter.Origin{}) == (counter.Origin{}) {
+			return d, ErrTooFewNodes
+		}
 	default:
 		return d, ErrDurabilityUnavailable
 	}
@@ -158,7 +168,6 @@ func (n *Node) level(d Durability) (Durability, error) {
 // applied answers an increment of a partition that this node owns.
 func (n *Node) applied(c *request) Result {
 	if !n.lease.probably() {
-		n.count.later.Inc()
 		return Result{Later: true}
 	}
 	return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}
@@ -187,19 +196,20 @@ func (n *Node) await(c *request, timer *time.Timer) (Result, error) {
 // outcome is what a finished ticket says.
 func (n *Node) outcome(c *request) (Result, error) {
 	t := c.ticket
-	switch {
-	case t.Err != nil:
+	if t.Err != nil {
 		return Result{}, n.refusal(t.Err)
-	case c.added.Applied && t.Level != counter.Persisted:
-		return n.applied(c), nil
-	case c.added.Applied:
-		return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}, nil
-	case (t.Doubt || !n.lease.probably()) && t.Level != counter.Persisted:
-		// With this node's own lease in doubt, the next owner might not wait for what it holds (R8).
+	}
+	// With a lease in doubt, then or now, the next owner might not wait for what this node holds (R8).
+	doubt := t.Doubt || c.result.Later || !n.lease.probably()
+	if doubt && t.Level != counter.Persisted {
 		n.count.later.Inc()
 		return Result{Later: true}, nil
 	}
-	return Result{Total: t.Total, HasTotal: c.in.Return && t.HasTotal, Replayed: t.Replayed}, nil
+	r := Result{Total: t.Total, HasTotal: c.in.Return && t.HasTotal, Replayed: t.Replayed}
+	if c.added.Applied && !t.Moved {
+		r = Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}
+	}
+	return r, nil
 }
 
 // refusal translates what a ticket was told.

@@ -118,6 +118,9 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 			if w := p.Wanted(); !w.Empty() {
 				wanted[id] = w
 			}
+			if n.copier.used.Load() { // who waits for a second holder had the former owner for one
+				n.copier.note(sl)
+			}
 			got = append(got, id)
 		})
 	}

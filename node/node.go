@@ -37,7 +37,10 @@ type Node struct {
 	flusher    *flush.Flusher
 	scribe     *scribe // nil: there is no log on disk
 	ghosts     []*ghost
-	stopScribe func() // ends the writing goroutine; only with a scribe
+	copier     *copier
+	copies     *copies
+	background context.Context // until this node has stopped
+	stopScribe func()          // ends the writing goroutine; only with a scribe
 	gossip     *gossip.Gossip
 	peers      *fasthttp.Server
 	peerLn     net.Listener
@@ -98,6 +101,8 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.loader = newLoader(n)
+	n.copier = newCopier(n)
+	n.copies = newCopies(cfg.MaxPendingBytes)
 	n.peers = n.peerServer()
 	n.flusher = flush.NewFlusher(cfg.Store, id, source{n}, n.flusherOptions())
 	return n, nil
@@ -141,6 +146,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	bg, stop := context.WithCancel(context.Background())
 	defer stop()
+	n.background = bg
 	rounds, stopRounds := context.WithCancel(bg)
 	defer stopRounds()
 	var (
@@ -154,6 +160,7 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 	})
 	all.Go(func() { n.loader.run(bg) })
+	all.Go(func() { n.copier.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
 	all.Go(func() { n.runLive(bg) })
 	if n.scribe != nil {

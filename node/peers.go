@@ -72,6 +72,8 @@ func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path stri
 		n.serveBatch(ctx, body)
 	case path == readPath:
 		n.serveReads(ctx, rest)
+	case path == copyPath:
+		n.serveCopies(ctx, h.Sender, rest)
 	case path == livePath:
 		n.serveLive(ctx, rest)
 	default:

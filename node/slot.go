@@ -14,14 +14,15 @@ type slot struct {
 	mu sync.Mutex
 	p  *counter.Partition
 
-	queued    *link          // in whose queue it stands
-	logQueued bool           // it stands in the log's queue
-	flushing  bool           // the flusher has a batch of it
-	urgent    bool           // somebody waits for the store, or for a hand-over, since the last freeze
-	heir      counter.Origin // whom it is being handed to, while Releasing
-	accepted  uint64         // increments accepted here (each one, also where several travel as one operation)
-	stored    []mark         // for what is kept although the store has it
-	marks     []mark         // for the age of what is pending
+	queued     *link          // in whose queue it stands
+	logQueued  bool           // it stands in the log's queue
+	copyQueued bool           // and in the copies'
+	flushing   bool           // the flusher has a batch of it
+	urgent     bool           // somebody waits for the store, or for a hand-over, since the last freeze
+	heir       counter.Origin // whom it is being handed to, while Releasing
+	accepted   uint64         // increments accepted here (each one, also where several travel as one operation)
+	stored     []mark         // for what is kept although the store has it
+	marks      []mark         // for the age of what is pending
 
 	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
 }
