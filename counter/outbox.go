@@ -139,14 +139,15 @@ func (o *outbox) applied(op *Op, r *OpResult, doubt bool, got evidence) {
 		t.Doubt = doubt
 	}
 	op.got(got)
-	if r != nil && r.Code == OutOfRange {
+	if r != nil && (r.Code == OutOfRange || r.Code == IDReused) {
 		// Once answered, the operation is resent as its resolved delta: nothing. The batch that carried the other
 		// content is refused by its epoch wherever it may still arrive. What belongs to callers who were told otherwise,
 		// or who have gone, is not dropped in silence, even when others of the same operation hear of it.
 		if untold != 0 {
 			o.refused = append(o.refused, Delta{Key: op.Key, Delta: untold})
 		}
-		op.Delta = 0
+		o.bytes -= len(op.ID)
+		op.Delta, op.ID = 0, "" // an idempotency key that it did not take stays free for who does
 	}
 }
 
