@@ -57,6 +57,25 @@ const (
 	markColdRead
 	markReadMoved
 	markReadSettle
+	markLogTorn
+	markLogReplay
+	markLogMore
+	markLogDuplicate
+	markLogSkip
+	markLogFailed
+	markNotLogged
+	markGhostDone
+	markGhostSettled
+	markRefusedReplayed
+	markIDTwice
+	markIDReplayed
+	markIDStored
+	markIDLoaded
+	markIDReused
+	markIDReusedHere
+	markIDReusedThere
+	markIDAmbiguous
+	markWanted
 	marks
 )
 
@@ -111,6 +130,25 @@ var markNames = [marks]string{
 	markColdRead:          "counter read from the store",
 	markReadMoved:         "read at a process that no longer owns",
 	markReadSettle:        "read while settling",
+	markLogTorn:           "log with a torn tail",
+	markLogReplay:         "log of a past process resent",
+	markLogMore:           "log that held more than it had confirmed",
+	markLogDuplicate:      "operation of a log that an owner had applied before",
+	markLogSkip:           "log overtaken by the store",
+	markLogFailed:         "log failed",
+	markNotLogged:         "caller told that the log has failed",
+	markGhostDone:         "log removed, and its process closed",
+	markGhostSettled:      "settled by a log",
+	markRefusedReplayed:   "refused, and counted after a replay of the log (known limit)",
+	markIDTwice:           "two requests with one idempotency key at the same moment",
+	markIDReplayed:        "repeat found by the owner",
+	markIDStored:          "repeat answered from the store's row",
+	markIDLoaded:          "row of an idempotency key read from the store",
+	markIDReused:          "idempotency key of another increment in a stream",
+	markIDReusedHere:      "request refused since its key is another increment's",
+	markIDReusedThere:     "caller told that its key is another increment's",
+	markIDAmbiguous:       "two increments with one key, and the answered one lost to the other (known limit)",
+	markWanted:            "owner's own operations wait for their keys to be looked up",
 }
 
 func (m mark) String() string { return markNames[m] }
