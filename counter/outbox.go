@@ -208,10 +208,16 @@ func (o *outbox) trim(n uint64) {
 
 // rewind makes everything that the store lacks wait for a new owner, unchanged (R1). Whatever has left the lock counts as
 // answered from now on: even when no answer came, the former owner may have applied it and shown it in a total, and who
-// read that must not see less at the next owner (R8).
+// read that must not see less at the next owner (R8). Whoever still waits, for the log or for a copy, waits for the new owner too:
+// when this origin was without a lease meanwhile, that one may not have awaited what the former owner had applied.
 func (o *outbox) rewind() {
 	o.acked = o.persisted
 	o.answered = max(o.answered, o.sealed)
+	for i := range o.ops {
+		for t := o.ops[i].waiting; t != nil; t = t.next {
+			t.need |= t.Level.needs() & applied
+		}
+	}
 }
 
 // restore takes back what the store has lost of operations behind n: it came back from an older state. False: some of them are
