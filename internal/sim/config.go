@@ -68,7 +68,7 @@ func draw(rng *rand.Rand) config {
 		limits:     counter.Limits{MaxDirty: 1 << 10, MaxClean: 1 << 10},
 		flushEvery: 20 + ticks(rng.IntN(200)),
 		durable:    some(60), want: some(60), burst: some(60),
-		extreme: rng.IntN(8) == 0,
+		extreme: rng.IntN(5) == 0,
 	}
 	c.logs = rng.IntN(4) > 0
 	c.logFaults, c.logged, c.power = some(2), some(80), some(100)

@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"fmt"
+	"strings"
+)
+
 // mark names a rare path of the protocol, or a fault that leads there.
 type mark int
 
@@ -162,11 +167,22 @@ func (m *Marks) Add(other *Marks) {
 	}
 }
 
-// Missing returns the names of the paths that were never taken.
-func (m *Marks) Missing() (names []string) {
+const (
+	// often is how many times the tests must have taken each path.
+	often = 100
+	// limitOften is the same for the known limits, which take several faults at once.
+	limitOften = 10
+)
+
+// Rare returns the names of the paths that were not taken often enough.
+func (m *Marks) Rare() (names []string) {
 	for i, n := range m {
-		if n == 0 {
-			names = append(names, markNames[i])
+		want := often
+		if strings.Contains(markNames[i], "known limit") {
+			want = limitOften
+		}
+		if n < want {
+			names = append(names, fmt.Sprintf("%s: %d, of %d", markNames[i], n, want))
 		}
 	}
 	return names
