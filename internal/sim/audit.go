@@ -34,6 +34,8 @@ type stream struct {
 	ops       []*record // numbers 1, 2, 3, ...
 	persisted uint64    // as the store must have it
 	logged    uint64    // durable in the log on disk
+	copied    uint64    // held by another process
+	lost      bool      // its host is gone, with its disk
 }
 
 // record is one operation.
@@ -48,6 +50,7 @@ type record struct {
 	refused  uint64 // the last epoch at which an owner refused it
 	setAside int64  // what the origin has named as refused after its caller had gone
 	totals   []int64
+	away     bool // a process besides its origin has applied it
 
 	counts bool // valid when persisted: it was not refused
 }
@@ -266,8 +269,13 @@ func (a *auditor) evidence(c *caller) {
 	switch t.Level {
 	case counter.Persisted:
 		w.mustBe(c.number <= st.persisted, "R7", "%s: operation %d answered as persisted, the store has %d", c.n.name, c.number, st.persisted)
+	case counter.Held:
+		w.mark(markHeld)
+		two := c.number <= max(st.copied, st.persisted) || r.away
+		w.mustBe(two, "R7", "%s: operation %d answered as held by two, nobody else has it", c.n.name, c.number)
+		fallthrough
 	case counter.Logged:
-		w.mustBe(c.number <= max(st.logged, st.persisted), "R7", "%s: operation %d answered as logged, the log has %d", c.n.name, c.number, st.logged)
+		w.mustBe(c.number <= max(st.logged, st.persisted) || !w.cfg.logs, "R7", "%s: operation %d answered as logged, the log has %d", c.n.name, c.number, st.logged)
 		fallthrough
 	case counter.Applied:
 		w.mustBe(r.applied != 0 || c.number <= st.persisted, "R7", "%s: operation %d answered as applied, nobody has", c.n.name, c.number)

@@ -126,7 +126,7 @@ func (t *tenure) added(added counter.Added, rec *record, delta int64) {
 }
 
 // handled checks an answer against the section (R2), and what it says of totals (R8).
-func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, ans *counter.Answer) {
+func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, ans *counter.Answer, resent bool) {
 	w, t := a.w, p.tenure
 	st, r := a.stream(p.id, origin), p.tenure.run(origin)
 	before := r.mark()
@@ -148,7 +148,7 @@ func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, an
 		late := t.epoch < rec.refused && op.Delta == rec.delta
 		switch {
 		case late:
-		case !w.byID[origin].alive:
+		case resent:
 			a.sameLog(n, rec, op)
 		default:
 			a.same(n, rec, op)
@@ -167,6 +167,7 @@ func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, an
 			t.once(rec, how, total)
 		}
 		t.apply(r, rec, op.Delta, how)
+		rec.away = true
 		if _, fits := t.sum[rec.key].int64(); !fits {
 			w.mark(markPromised)
 		}

@@ -134,6 +134,9 @@ func (a *auditor) compareStream(partition uint32, origin counter.Origin, s *stre
 		n.name, s.last(), partition, s.persisted)
 	w.mustBe(s.persisted >= s.logged, "R6", "%s had %d operations of partition %d in its log, the store has %d",
 		n.name, s.logged, partition, s.persisted)
+	if s.lost {
+		a.survives(partition, origin, s)
+	}
 	w.marks[markLostByCrash] += int(s.last() - s.persisted)
 	for number, r := range s.ops {
 		if uint64(number) >= s.persisted {

@@ -109,6 +109,8 @@ func (n *node) level() counter.Level {
 		w.mark(markDatabase)
 		n.urgent = true
 		return counter.Persisted
+	case w.cfg.copies && n.copier.holder != nil && (n.keepsLog() || !w.cfg.logs) && w.chance(w.cfg.heldBy):
+		return counter.Held
 	case n.keepsLog() && w.chance(w.cfg.logged):
 		return counter.Logged
 	}

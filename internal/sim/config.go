@@ -40,6 +40,9 @@ type config struct {
 	logFaults int  // how many times one fails
 	logged    int  // chance that an increment asks for durability disk
 	power     int  // chance that a crash takes the host's page cache with it
+	copies    bool // each process has what it owns itself copied to another one
+	heldBy    int  // chance that an increment asks for durability replica
+	lostHost  bool // one host is lost with its disk, and no process crashes besides
 	logOps    int  // taken from a partition at a time
 
 	keyed    int // how many requests carry an idempotency key
@@ -72,6 +75,10 @@ func draw(rng *rand.Rand) config {
 	}
 	c.logs = rng.IntN(4) > 0
 	c.logFaults, c.logged, c.power = some(2), some(80), some(100)
+	c.copies, c.heldBy = rng.IntN(2) == 0, some(80)
+	if c.lostHost = rng.IntN(4) == 0; c.lostHost {
+		c.crashes, c.leaves = 0, 0
+	}
 	c.logOps = 1 << 10
 	if rng.IntN(3) == 0 {
 		c.logOps = 1 + rng.IntN(2)

@@ -77,6 +77,7 @@ func (n *node) heed(v view) {
 		}
 		p.excuseAbsent(v.processes)
 	}
+	n.resendCopies()
 }
 
 // learn takes note of an owner, as somebody told it.

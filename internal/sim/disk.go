@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,6 +207,7 @@ func (n *node) removeLog() {
 
 // closeGhosts leaves logs that are not resent yet to the host's next process.
 func (n *node) closeGhosts() {
+	n.ghosts = slices.DeleteFunc(n.ghosts, func(g *ghost) bool { return g.old == nil })
 	for _, g := range n.ghosts {
 		err := g.old.Close()
 		n.w.mustBe(err == nil, "R6", "%s cannot close a log: %v", n.name, err)

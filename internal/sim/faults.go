@@ -15,6 +15,9 @@ func (w *world) planFaults() {
 	}
 	plan(w.cfg.crashes, w.crashOne)
 	plan(w.cfg.logFaults, w.failLog)
+	if w.cfg.lostHost {
+		plan(1, w.loseHost)
+	}
 	plan(w.cfg.pauses, w.pauseOne)
 	plan(w.cfg.cuts, w.cutOne)
 	plan(w.cfg.outages, w.outage)

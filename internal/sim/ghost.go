@@ -11,7 +11,7 @@ import (
 type ghost struct {
 	n      *node
 	origin counter.Origin
-	old    *journal.Old
+	old    *journal.Old // nil: these are copies of what another host may still have
 	parts  []*ghostPart
 }
 
@@ -28,7 +28,12 @@ func (g *ghost) round() {
 		g.finish()
 		return
 	}
-	if _, known := n.view.find(g.origin); !known {
+	s, known := n.view.find(g.origin)
+	switch {
+	case g.old == nil && (!known || s.leaseLeft > 0): // closed, so that the store has everything; or back
+		g.leave()
+		return
+	case !known:
 		n.w.broken("R6", "%s has the log of %s, which the store does not know", n.name, n.w.name(g.origin))
 	}
 	for _, p := range g.parts {
@@ -54,13 +59,13 @@ func (g *ghost) send(p *ghostPart, to *node) {
 	s.Ops = slices.Clone(s.Ops)
 	w.audit.resent(g.origin, &s)
 	if to == n {
-		a := n.parts[p.ID()].handle(g.origin, s)
+		a := n.parts[p.ID()].handle(g.origin, s, true)
 		n.urgent = true
 		g.take(p, epoch, &a)
 		return
 	}
 	p.sending = true
-	call(n, to, func() (counter.Answer, bool) { return to.parts[p.ID()].handle(g.origin, s), true },
+	call(n, to, func() (counter.Answer, bool) { return to.parts[p.ID()].handle(g.origin, s, true), true },
 		func(a counter.Answer, ok bool) {
 			p.sending = false
 			if !ok {
@@ -89,15 +94,32 @@ func (g *ghost) take(p *ghostPart, epoch uint64, a *counter.Answer) {
 // finish forgets the past process: first its log, then its row, since the row without the log harms nobody.
 func (g *ghost) finish() {
 	n, w := g.n, g.n.w
+	w.logf("%s has resent what %s left", n.name, w.name(g.origin))
+	g.leave()
+	if g.old == nil {
+		n.resentCopies(g)
+		return
+	}
 	w.mark(markGhostDone)
-	w.logf("%s is done with the log of %s", n.name, w.name(g.origin))
+	err := g.old.Remove()
+	w.mustBe(err == nil, "R6", "%s cannot remove a log: %v", n.name, err)
+	if w.cfg.copies {
+		return // another process may hold what never reached the log, and an owner may have it from there: the row expires by itself
+	}
+	ask(n, func() bool { w.store.close(g.origin); return true }, func(bool, outcome) {})
+}
+
+// leave forgets the ghost: nobody awaits the log any more. Of what was resent from copies, the next round decides: its origin
+// may be back.
+func (g *ghost) leave() {
+	n := g.n
 	n.ghosts = slices.DeleteFunc(n.ghosts, func(x *ghost) bool { return x == g })
+	if g.old == nil {
+		return
+	}
 	for _, p := range n.parts {
 		p.StopAwaiting(g.origin)
 	}
-	err := g.old.Remove()
-	w.mustBe(err == nil, "R6", "%s cannot remove a log: %v", n.name, err)
-	ask(n, func() bool { w.store.close(g.origin); return true }, func(bool, outcome) {})
 }
 
 // haunted says whether a ghost here still resends what origin left.

@@ -28,7 +28,7 @@ func (p *part) send() {
 	if w.tracing() {
 		w.logf("%s -> %s p%d e%d first %d ops %d answered %d", n.name, to.name, p.id, s.Epoch, s.First, len(s.Ops), s.Answered)
 	}
-	call(n, to, func() (counter.Answer, bool) { return to.parts[p.id].handle(n.id, s), true },
+	call(n, to, func() (counter.Answer, bool) { return to.parts[p.id].handle(n.id, s, false), true },
 		func(a counter.Answer, ok bool) {
 			if !ok {
 				w.mark(markRetry)
@@ -67,8 +67,8 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 	}
 }
 
-// handle applies a section as the owner.
-func (p *part) handle(from counter.Origin, s counter.Section) counter.Answer {
+// handle applies a section as the owner. resent: it comes from a log, or from a holder of copies.
+func (p *part) handle(from counter.Origin, s counter.Section, resent bool) counter.Answer {
 	n, w := p.n, p.n.w
 	settling := len(p.Settling()) > 0
 	a, loading := p.Handle(from, &s, w.cfg.limits, n.loadFailing)
@@ -79,8 +79,8 @@ func (p *part) handle(from counter.Origin, s counter.Section) counter.Answer {
 	switch a.Code {
 	case counter.OK:
 		a.Doubt = !n.trusted()
-		w.audit.handled(p, from, &s, &a)
-		if !w.byID[from].alive {
+		w.audit.handled(p, from, &s, &a, resent)
+		if resent || !w.byID[from].alive {
 			p.tenure.excuse(from) // what never reached its log is lost with it
 			if settling && len(p.Settling()) == 0 {
 				w.mark(markGhostSettled)

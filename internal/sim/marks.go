@@ -81,6 +81,12 @@ const (
 	markIDReusedThere
 	markIDAmbiguous
 	markWanted
+	markHeld
+	markHolderChanged
+	markCopyAgain
+	markCopyResent
+	markHostLost
+	markHeldByLoser
 	marks
 )
 
@@ -154,6 +160,12 @@ var markNames = [marks]string{
 	markIDReusedThere:     "caller told that its key is another increment's",
 	markIDAmbiguous:       "two increments with one key, and the answered one lost to the other (known limit)",
 	markWanted:            "owner's own operations wait for their keys to be looked up",
+	markHeld:              "increment waited for a second holder",
+	markHolderChanged:     "another process holds the copies from now on",
+	markCopyAgain:         "copies sent again",
+	markCopyResent:        "copies resent for a process without a lease",
+	markHostLost:          "host lost with its disk",
+	markHeldByLoser:       "held by an owner that lost the partition, and lost with its origin's host (known limit)",
 }
 
 func (m mark) String() string { return markNames[m] }

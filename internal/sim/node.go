@@ -41,6 +41,8 @@ type node struct {
 	loadFailing bool
 
 	callers []*caller
+	copier  copier
+	held    copies
 	scribe  *scribe  // nil: no log on disk
 	ghosts  []*ghost // past processes of this host, whose logs are resent
 }
@@ -121,6 +123,7 @@ func (n *node) tick() {
 	n.flush()
 	n.load()
 	n.scribe.write()
+	n.copy()
 	if n.w.chance(20) {
 		for _, p := range n.parts {
 			before, _ := p.Counters()
