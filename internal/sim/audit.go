@@ -196,12 +196,16 @@ func (a *auditor) same(n uint64, r *record, op *counter.Op) {
 	}
 }
 
-// heard notes what an answer told an origin of refused operations.
-func (a *auditor) heard(p *part, ans *counter.Answer) {
+// heard notes what an answer told an origin of refused operations. had is what it knew the store to have.
+func (a *auditor) heard(p *part, ans *counter.Answer, had uint64) {
+	st := a.stream(p.id, p.n.id)
 	var numbers []uint64
 	for _, r := range ans.Results {
 		if r.Code == counter.OutOfRange || r.Code == counter.IDReused {
 			numbers = append(numbers, r.Number)
+			if r.Number > had && r.Number <= ans.Applied {
+				st.op(r.Number).resolved = true
+			}
 		}
 	}
 	a.refusals(p, numbers)

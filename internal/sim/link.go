@@ -50,13 +50,17 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 		w.logf("%s <- p%d e%d code %d applied %d persisted %d results %v doubt %v", p.n.name, p.id, a.Epoch, a.Code,
 			a.Applied, a.Persisted, a.Results, a.Doubt)
 	}
-	was := p.Phase()
+	was, had := p.Phase(), p.Persisted()
+	_, now := p.Owner()
+	believed := was == counter.Following && now == epoch && a.Code == counter.OK && a.Epoch == epoch
 	var v counter.Verdict
 	p.watch(func() { v = p.Take(epoch, a) })
 	if was != counter.Following {
 		return
 	}
-	w.audit.heard(p, a)
+	if believed {
+		w.audit.heard(p, a, had)
+	}
 	switch v {
 	case counter.Later:
 		p.retryAt = w.now + w.between(1, 10)
