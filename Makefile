@@ -63,7 +63,8 @@ simulate: ## SEEDS seeded histories of the protocol, on all processors; tells ho
 	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim -run TestSimulation_KeepsTheRules
 
 mutants: ## plants known faults in core, log and store, one after another, and shows which test catches each
-	go run ./scripts/mutants
+	scripts/need postgres
+	$(WITH_POSTGRES) go run ./scripts/mutants
 
 faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
 	scripts/need postgres
