@@ -151,6 +151,16 @@ func (n *node) holding() (origins []counter.Origin) {
 	return sorted(origins)
 }
 
+// holdsForTheDead says that copies are still to be resent.
+func (n *node) holdsForTheDead() bool {
+	for origin, runs := range n.held {
+		if !n.w.byID[origin].alive && slices.ContainsFunc(runs, func(r copyRun) bool { return len(r.ops) > 0 }) {
+			return true
+		}
+	}
+	return false
+}
+
 // resentCopies forgets copies that the store has.
 func (n *node) resentCopies(g *ghost) {
 	runs := n.held[g.origin]

@@ -167,6 +167,9 @@ func (w *world) unrest() (what []string) {
 		if len(n.ghosts) > 0 {
 			what = append(what, n.name+" resends a log")
 		}
+		if n.holdsForTheDead() {
+			what = append(what, n.name+" holds copies of what is gone")
+		}
 		if !n.ready || n.leaving || n.flights > 0 {
 			what = append(what, n.name+" is starting, leaving or flushing")
 		}
