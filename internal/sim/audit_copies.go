@@ -2,9 +2,14 @@ package sim
 
 import "github.com/pinocchio-nose/pinocchio/counter"
 
-// copied notes that another process holds everything up to n.
-func (a *auditor) copied(p *part, n uint64) {
+// copied notes that another process holds everything up to n that the store lacks, and looks whether it does.
+func (a *auditor) copied(p *part, holder *node, n uint64) {
 	st := a.stream(p.id, p.n.id)
+	if holder.alive {
+		r := holder.held[p.n.id][p.id]
+		a.w.mustBe(r.first-1 <= st.persisted && r.last() >= n, "R7", "%s holds %d to %d of %s, and said it had %d",
+			holder.name, r.first, r.last(), p.n.name, n)
+	}
 	st.copied = max(st.copied, n)
 }
 

@@ -76,7 +76,7 @@ func (n *node) sendCopy(p *part) {
 			w.mark(markCopyAgain)
 			p.CopyAfresh()
 		default:
-			w.audit.copied(p, last)
+			w.audit.copied(p, to, last)
 			p.Copied(last)
 		}
 	})

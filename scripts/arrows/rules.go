@@ -51,8 +51,8 @@ func moduleRules() rules {
 			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
 			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
 			{
-				dir: "internal/sim", floor: floorNode, uses: []string{"counter"}, forTests: true,
-				why: "the simulation plays the protocol core alone",
+				dir: "internal/sim", floor: floorNode, uses: []string{"counter", "journal", "journal/disktest"}, forTests: true,
+				why: "the simulation plays core and log alone",
 			},
 			{dir: "ring", floor: floorParts, core: true, why: part},
 			{dir: "counter", floor: floorParts, core: true, why: part},
