@@ -190,7 +190,7 @@ func unitTests(top, overlay, file string) (v verdict) {
 		args = append(args, "./counter")
 	}
 	text, failed := goTest(top, args...)
-	switch m := failedTest.FindStringSubmatch(text); {
+	switch m := deepest(failedTest.FindAllStringSubmatch(text, -1)); {
 	case !failed:
 	case m != nil:
 		v.test = m[1]
@@ -224,6 +224,16 @@ func goTest(top string, args ...string) (text string, failed bool) {
 	c.Dir = top
 	out, err := c.CombinedOutput()
 	return string(out), err != nil
+}
+
+// deepest returns the first match of those that name a test's innermost part.
+func deepest(found [][]string) (deep []string) {
+	for _, m := range found {
+		if deep == nil || strings.Count(m[1], "/") > strings.Count(deep[1], "/") {
+			deep = m
+		}
+	}
+	return deep
 }
 
 func firstLines(text string) string {
