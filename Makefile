@@ -63,11 +63,12 @@ bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="
 bench-go: ## benchmarks of single packages
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
-simulate: ## SEEDS seeded histories of the protocol core
-	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim
+simulate: ## SEEDS seeded histories of the protocol, on all processors; tells how fast, what they met, and what they prove
+	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim -run TestSimulation_KeepsTheRules
 
-mutants: ## plants known faults in the protocol core, one after another, and shows which test catches each
-	go run ./scripts/mutants
+mutants: ## plants known faults in core, log and store, one after another, and shows which test catches each
+	scripts/need postgres
+	$(WITH_POSTGRES) go run ./scripts/mutants
 
 faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
 	scripts/need postgres

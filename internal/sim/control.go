@@ -70,13 +70,14 @@ func (n *node) heed(v view) {
 			}
 		}
 		for _, id := range sorted(p.Settling()) {
-			if s, there := v.find(id); !there || s.leaseLeft <= 0 {
+			if s, there := v.find(id); !there || s.leaseLeft <= 0 && !n.haunted(id) {
 				n.w.mark(markSettledByLease)
 				p.StopAwaiting(id)
 			}
 		}
 		p.excuseAbsent(v.processes)
 	}
+	n.resendCopies()
 }
 
 // learn takes note of an owner, as somebody told it.
@@ -159,7 +160,7 @@ func (n *node) adopt(take []ownership, settle bool, then func()) {
 		var origins, await []counter.Origin
 		for _, s := range a.processes {
 			origins = append(origins, s.id)
-			if settle && s.id != n.id && s.leaseLeft > 0 {
+			if settle && s.id != n.id && (s.leaseLeft > 0 || n.haunted(s.id)) {
 				await = append(await, s.id)
 			}
 		}
@@ -196,6 +197,9 @@ func (p *part) excuseAbsent(processes []seen) {
 	for _, s := range processes {
 		if s.id == p.n.id || s.leaseLeft > 0 {
 			continue
+		}
+		if p.n.haunted(s.id) {
+			continue // its sections bring what is left of it, and the excuse
 		}
 		if p.n.w.byID[s.id].alive {
 			p.n.w.mark(markUnawaited)

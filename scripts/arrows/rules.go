@@ -52,8 +52,8 @@ func moduleRules() rules {
 			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
 			{dir: "internal/certs/certtest", floor: floorHelpers, forTests: true, why: "only tests make their own certificates"},
 			{
-				dir: "internal/sim", floor: floorNode, uses: []string{"counter"}, forTests: true,
-				why: "the simulation plays the protocol core alone",
+				dir: "internal/sim", floor: floorNode, uses: []string{"counter", "journal", "journal/disktest"}, forTests: true,
+				why: "the simulation plays core and log alone",
 			},
 			{dir: "ring", floor: floorParts, core: true, why: part},
 			{dir: "counter", floor: floorParts, core: true, why: part},
