@@ -57,6 +57,7 @@ type Node struct {
 	afresh    *handed                // partitions to start again under a new epoch
 	wanted    chan struct{}          // a round is wanted; capacity 1
 	doomed    atomic.Bool            // something stands in fatal, or did
+	suspect   atomic.Bool            // the store may have come back from an older state: look at all partitions
 	fatal     chan error             // why this node cannot go on; capacity 1
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background

@@ -64,7 +64,8 @@ func (n *Node) reclaim(ctx context.Context, w *world, known []uint64) {
 // verify compares the ledger with what this owner knows to be in it, now and then: a partition without increments would not
 // notice otherwise that the store went back.
 func (n *Node) verify(ctx context.Context) {
-	if n.cfg.KeepPersisted <= 0 || time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
+	suspect := n.suspect.Swap(false)
+	if n.cfg.KeepPersisted <= 0 || !suspect && time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
 		return
 	}
 	n.lastVerify = time.Now()
@@ -106,6 +107,7 @@ func (n *Node) verify(ctx context.Context) {
 // sawRewind reports, once in a while, that the store is behind what it once said.
 func (n *Node) sawRewind(what string, partition uint32, had, has uint64) {
 	n.count.rewinds.Inc()
+	n.suspect.Store(true)
 	if time.Since(n.toldRewind) < time.Minute {
 		return
 	}
