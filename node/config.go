@@ -46,7 +46,8 @@ type Config struct {
 	KeepIDs time.Duration
 
 	MaxPending int // operations that this node holds for the store; beyond it increments are refused
-	// MaxPendingBytes is what these operations, and those that are kept although the store has them, may weigh in memory.
+	// MaxPendingBytes is what these operations may weigh in memory. Those that are kept although the store has them may take
+	// half as much more; they go when they would take more, before their time.
 	MaxPendingBytes int
 	MaxCounters     int           // counters kept in memory although the store has them
 	MaxIDs          int           // idempotency keys remembered in memory although the store has them

@@ -88,7 +88,7 @@ func New(cfg Config) (*Node, error) {
 		lease:  newLease(cfg.LeaseTTL),
 		limits: limits(cfg),
 		count:  newInstruments(),
-		slots:  newSlots(cfg.Ring.Partitions, id, holders(cfg)),
+		slots:  newSlots(cfg.Ring.Partitions, id, holders(cfg), int64(cfg.MaxPendingBytes/2)),
 		links:  links{byID: make(map[counter.Origin]*link)},
 		handed: newHanded(),
 		afresh: newHanded(),

@@ -72,10 +72,12 @@ type slots struct {
 	all     []slot
 	pending atomic.Int64
 	bytes   atomic.Int64 // what they weigh in memory
+	kept    atomic.Int64 // what operations weigh that are kept although the store has them
+	maxKept int64
 }
 
-func newSlots(count uint32, self counter.Origin, h counter.Holders) *slots {
-	s := &slots{all: make([]slot, count)}
+func newSlots(count uint32, self counter.Origin, h counter.Holders, maxKept int64) *slots {
+	s := &slots{all: make([]slot, count), maxKept: maxKept}
 	for i := range s.all {
 		s.all[i].p = counter.New(uint32(i), self).With(h)
 	}
@@ -89,13 +91,19 @@ func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
 func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	before, weighed := sl.p.Pending(), sl.p.PendingBytes()
+	before, weighed, kept := sl.p.Pending(), sl.p.PendingBytes(), sl.p.KeptBytes()
 	f(sl.p)
+	if now := sl.p.KeptBytes(); now > kept && s.kept.Load()+int64(now-kept) > s.maxKept {
+		sl.p.LetGo(sl.p.Persisted()) // increments need the room more
+	}
 	if d := sl.p.Pending() - before; d != 0 {
 		s.pending.Add(int64(d))
 	}
 	if d := sl.p.PendingBytes() - weighed; d != 0 {
 		s.bytes.Add(int64(d))
+	}
+	if d := sl.p.KeptBytes() - kept; d != 0 {
+		s.kept.Add(int64(d))
 	}
 }
 
