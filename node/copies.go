@@ -18,6 +18,8 @@ type copies struct {
 	of    map[counter.Origin]map[uint32]*stretch
 	bytes int
 	limit int
+
+	seen map[counter.Origin]bool // by the control loop, in the store's view; only that one uses it
 }
 
 // stretch is a part of a stream without gaps: operations first, first+1, ...
@@ -27,7 +29,7 @@ type stretch struct {
 }
 
 func newCopies(limit int) *copies {
-	return &copies{of: make(map[counter.Origin]map[uint32]*stretch), limit: limit}
+	return &copies{of: make(map[counter.Origin]map[uint32]*stretch), seen: make(map[counter.Origin]bool), limit: limit}
 }
 
 func (s *stretch) next() uint64 { return s.first + uint64(len(s.ops)) }
@@ -148,9 +150,15 @@ func (n *Node) serveCopies(ctx *fasthttp.RequestCtx, sender counter.Origin, rest
 func (n *Node) standIn(w *world) {
 	for _, origin := range n.copies.origins() {
 		m := w.members[origin]
+		if m != nil {
+			n.copies.seen[origin] = true
+		}
 		switch {
+		case m == nil && !n.copies.seen[origin]:
+			continue // this view is older than the process
 		case m == nil:
 			n.copies.forget(origin)
+			delete(n.copies.seen, origin)
 			continue
 		case m.LeaseLeft > 0 || m.alive || n.haunted(origin):
 			continue

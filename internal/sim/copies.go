@@ -122,9 +122,16 @@ func (n *node) resendCopies() {
 	for _, origin := range n.holding() {
 		s, there := n.view.find(origin)
 		if !there {
-			delete(n.held, origin) // closed: the store has everything
+			if n.seen[origin] { // else the view is older than the process
+				delete(n.held, origin) // closed: the store has everything
+				delete(n.seen, origin)
+			}
 			continue
 		}
+		if n.seen == nil {
+			n.seen = make(map[counter.Origin]bool)
+		}
+		n.seen[origin] = true
 		if s.leaseLeft > 0 || n.haunted(origin) {
 			continue
 		}

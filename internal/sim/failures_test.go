@@ -15,6 +15,9 @@ var failures = []struct {
 	{983, "a new owner told a lower total than its predecessor, which had applied an operation and crashed before it answered"},
 	{445, "a refused operation took its idempotency key with it to the next owner, and what had been counted was lost"},
 	{2643, "who waited for the log was told that the owner had it, when the next owner did not"},
+	{31808, "a holder of copies dropped those of a process that its view of the store was older than"},
+	{30449, "the same"},
+	{21856, "the same"},
 	{23138, "a caller was told that the log had failed, and its increment was refused later in silence with those that joined it"},
 }
 

@@ -40,6 +40,8 @@ type node struct {
 	loading     bool
 	loadFailing bool
 
+	seen map[counter.Origin]bool // origins of copies that a view has had
+
 	callers []*caller
 	copier  copier
 	held    copies
