@@ -225,7 +225,7 @@ func (o *outbox) rewind() {
 	for i := range o.ops {
 		for t := o.ops[i].waiting; t != nil; t = t.next {
 			t.need |= t.Level.needs() & applied
-			t.Moved = true
+			t.Moved, t.HasTotal, t.Replayed = true, false, false // what the former owner said was of its order, which the next one need not keep
 		}
 	}
 }

@@ -55,6 +55,7 @@ func (n *Node) refresh() {
 // round is one step of the control loop.
 func (n *Node) round(ctx context.Context) error {
 	known := n.epochs()
+	n.copies.round()
 	asked := n.lease.now()
 	renew, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	view, err := n.cfg.Store.Renew(renew, n.id, n.cfg.LeaseTTL)

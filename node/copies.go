@@ -19,7 +19,8 @@ type copies struct {
 	bytes int
 	limit int
 
-	seen map[counter.Origin]bool // by the control loop, in the store's view; only that one uses it
+	rounds uint64                    // begun by the control loop
+	born   map[counter.Origin]uint64 // in which round the first copy came
 }
 
 // stretch is a part of a stream without gaps: operations first, first+1, ...
@@ -29,7 +30,7 @@ type stretch struct {
 }
 
 func newCopies(limit int) *copies {
-	return &copies{of: make(map[counter.Origin]map[uint32]*stretch), seen: make(map[counter.Origin]bool), limit: limit}
+	return &copies{of: make(map[counter.Origin]map[uint32]*stretch), born: make(map[counter.Origin]uint64), limit: limit}
 }
 
 func (s *stretch) next() uint64 { return s.first + uint64(len(s.ops)) }
@@ -49,6 +50,7 @@ func (c *copies) hold(origin counter.Origin, in *wire.Copy) uint64 {
 	if parts == nil {
 		parts = make(map[uint32]*stretch)
 		c.of[origin] = parts
+		c.born[origin] = c.rounds
 	}
 	s := parts[in.Partition]
 	if s == nil {
@@ -104,10 +106,22 @@ func (c *copies) settle(origin counter.Origin, parts []*ghostPart) {
 	}
 }
 
-// forget drops everything of a process that is closed: the store has it, or will never take it.
+// round notes that the control loop is about to ask the store who is there.
+func (c *copies) round() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rounds++
+}
+
+// forget drops everything of a process that is not in the store's view: the store has it, or will never take it. But a view
+// that was asked for before the first copy came may be older than the process.
 func (c *copies) forget(origin counter.Origin) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.born[origin] >= c.rounds {
+		return
+	}
+	delete(c.born, origin)
 	for _, s := range c.of[origin] {
 		c.bytes -= weigh(s.ops)
 	}
@@ -150,15 +164,9 @@ func (n *Node) serveCopies(ctx *fasthttp.RequestCtx, sender counter.Origin, rest
 func (n *Node) standIn(w *world) {
 	for _, origin := range n.copies.origins() {
 		m := w.members[origin]
-		if m != nil {
-			n.copies.seen[origin] = true
-		}
 		switch {
-		case m == nil && !n.copies.seen[origin]:
-			continue // this view is older than the process
 		case m == nil:
 			n.copies.forget(origin)
-			delete(n.copies.seen, origin)
 			continue
 		case m.LeaseLeft > 0 || m.alive || n.haunted(origin):
 			continue

@@ -23,6 +23,7 @@ func (n *node) controlled() { n.controlling = false }
 func (n *node) round() {
 	n.nextRound = n.w.now + roundEvery
 	sent := n.w.now
+	n.rounds++
 	type renewal struct {
 		view
 		ok bool
@@ -40,6 +41,7 @@ func (n *node) round() {
 			n.w.mustBe(n.closing, "R12", "%s was closed while it ran", n.name)
 			return
 		}
+		n.viewOf = n.rounds
 		// Only a node that has learned what it lost may trust its lease again.
 		n.heed(r.view)
 		if !n.closing {

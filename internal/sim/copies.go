@@ -85,7 +85,7 @@ func (n *node) sendCopy(p *part) {
 // hold keeps copies for another process, and answers up to where it has them.
 func (n *node) hold(origin counter.Origin, partition uint32, persisted, first uint64, ops []counter.Op) uint64 {
 	if n.held == nil {
-		n.held = make(copies)
+		n.held, n.born = make(copies), make(map[counter.Origin]int)
 	}
 	runs := n.held[origin]
 	if runs == nil {
@@ -94,6 +94,7 @@ func (n *node) hold(origin counter.Origin, partition uint32, persisted, first ui
 			runs[i].first = 1
 		}
 		n.held[origin] = runs
+		n.born[origin] = n.rounds
 	}
 	r := &runs[partition]
 	r.drop(persisted)
@@ -122,16 +123,11 @@ func (n *node) resendCopies() {
 	for _, origin := range n.holding() {
 		s, there := n.view.find(origin)
 		if !there {
-			if n.seen[origin] { // else the view is older than the process
+			if n.born[origin] < n.viewOf { // else the view may be older than the process
 				delete(n.held, origin) // closed: the store has everything
-				delete(n.seen, origin)
 			}
 			continue
 		}
-		if n.seen == nil {
-			n.seen = make(map[counter.Origin]bool)
-		}
-		n.seen[origin] = true
 		if s.leaseLeft > 0 || n.haunted(origin) {
 			continue
 		}

@@ -40,7 +40,9 @@ type node struct {
 	loading     bool
 	loadFailing bool
 
-	seen map[counter.Origin]bool // origins of copies that a view has had
+	rounds int // begun; viewOf is the one that view is of
+	viewOf int
+	born   map[counter.Origin]int // in which round the first copy came
 
 	callers []*caller
 	copier  copier
