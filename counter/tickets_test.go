@@ -161,7 +161,7 @@ func TestTicket_ForgetsTheTotalOfAFormerOwner_R8(t *testing.T) {
 	ticket := await(t, p, "k", 3, Persisted, true)
 	s := next(t, p, 10)
 	p.Take(1, &Answer{Partition: 1, Code: OK, Epoch: 1, Applied: 1, Results: []OpResult{{Number: s.First, Code: Total, Total: 10}}})
-	p.Learn(stranger, 2)
+	p.Learn(Origin{3}, 2)
 	next(t, p, 10)
 	p.Take(2, &Answer{Partition: 1, Code: OK, Epoch: 2, Applied: 1, Persisted: 1})
 	mustBeTold(t, ticket)
