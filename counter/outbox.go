@@ -223,8 +223,12 @@ func (o *outbox) rewind() {
 	o.acked = o.persisted
 	o.answered = max(o.answered, o.sealed)
 	for i := range o.ops {
+		back := applied
+		if o.persisted+uint64(i)+1 > o.held {
+			back |= held // the former owner was the second node
+		}
 		for t := o.ops[i].waiting; t != nil; t = t.next {
-			t.need |= t.Level.needs() & applied
+			t.need |= t.Level.needs() & back
 			t.Moved, t.HasTotal, t.Replayed = true, false, false // what the former owner said was of its order, which the next one need not keep
 		}
 	}

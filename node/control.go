@@ -67,6 +67,7 @@ func (n *Node) round(ctx context.Context) error {
 		}
 	}
 	if err != nil {
+		n.stood.pause()
 		n.leaseSince = time.Time{}
 		n.storeFailed(ctx, err)
 		n.sweep()
@@ -94,6 +95,7 @@ func (n *Node) round(ctx context.Context) error {
 	n.expire(ctx)
 	n.expireIDs(ctx)
 	n.verify(ctx)
+	n.stood.resume(time.Now())
 	n.sweep()
 	n.judge(w)
 	return nil

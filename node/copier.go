@@ -172,10 +172,12 @@ func (c *copier) send(l *link, ids []uint32) bool {
 		held = make([]uint64, len(marks))
 		n.refresh()
 	}
+	all := err == nil
 	for i, m := range marks {
 		c.copiedTo(m, held[i], err == nil)
+		all = all && held[i] >= m.number
 	}
-	return err == nil
+	return all // else not at once again: the peer may have no room
 }
 
 // encode appends a partition's part of the message.

@@ -175,7 +175,7 @@ func (n *Node) standIn(w *world) {
 		if len(left) == 0 {
 			continue
 		}
-		g := &ghost{node: n, origin: origin, close: func() error { return nil }}
+		g := &ghost{node: n, origin: origin, sure: true, close: func() error { return nil }}
 		for id, s := range left {
 			g.add(counter.Restore(id, origin, s.first, s.ops))
 		}

@@ -24,7 +24,7 @@ type request struct {
 // increment will be counted later. Errors mean that it was not accepted, but for ErrDurabilityTimeout.
 func (n *Node) Increment(in Increment) (Result, error) {
 	var c request
-	if err := n.begin(&c, in); err != nil {
+	if err := n.begin(&c, in, time.Time{}); err != nil {
 		return Result{}, err
 	}
 	if c.ticket == nil {
@@ -44,10 +44,11 @@ func (n *Node) IncrementMany(in []Increment, out []Outcome) {
 	requests := getRequests(len(in))
 	defer putRequests(requests)
 	flush := false
+	until := n.askAhead(in) // one patience for all: an owner that cannot be reached is waited for once
 	for i := range in {
 		c := &(*requests)[i]
 		*c = request{}
-		if out[i].Err = n.begin(c, in[i]); out[i].Err == nil {
+		if out[i].Err = n.begin(c, in[i], until); out[i].Err == nil {
 			out[i].Result = c.result
 			flush = flush || c.flush
 		}
@@ -65,8 +66,9 @@ func (n *Node) IncrementMany(in []Increment, out []Outcome) {
 	}
 }
 
-// begin accepts an increment, or says why not.
-func (n *Node) begin(c *request, in Increment) error {
+// begin accepts an increment, or says why not. It asks the owner or the store until then, where it must: zero stands for the
+// owner timeout from now.
+func (n *Node) begin(c *request, in Increment, until time.Time) error {
 	level, err := n.level(in.Durability)
 	if err != nil {
 		return err
@@ -83,16 +85,19 @@ func (n *Node) begin(c *request, in Increment) error {
 	key := unsafe.String(unsafe.SliceData(in.Key), len(in.Key))
 	hash := counter.Hash(key)
 	c.sl = n.slots.of(hash)
+	if until.IsZero() && (in.ID != nil || in.Return) {
+		until = time.Now().Add(n.cfg.OwnerTimeout)
+	}
 	if in.ID != nil {
-		return n.beginOnce(c, hash, counter.IDRef{Key: key, ID: string(in.ID)}, level)
+		return n.beginOnce(c, hash, counter.IDRef{Key: key, ID: string(in.ID)}, level, until)
 	}
 	if in.Return {
-		n.warm(c.sl, hash, key)
+		n.warm(c.sl, hash, key, until)
 	}
 	c.sl.mu.Lock()
 	defer c.sl.mu.Unlock()
-	if !n.accepting.Load() { // again, under the lock: see leave
-		return ErrNotReady
+	if err := n.stillGood(level); err != nil {
+		return err
 	}
 	if c.added, err = c.sl.p.Add(hash, key, in.Delta); err != nil {
 		n.count.outOfRange.Inc()
@@ -128,12 +133,28 @@ func (n *Node) accepted(c *request, level Durability, weight int) {
 	c.ticket = getTicket(level)
 	sl.p.Wait(c.added.Number, c.ticket, c.in.Return || c.in.ID != nil)
 	c.flush = c.added.Applied && level == Database
-	if level == Replica && sl.p.Phase() == counter.Owning {
-		n.copier.note(sl)
+	if level == Replica {
+		n.copier.used.Store(true)
+		if sl.p.Phase() == counter.Owning {
+			n.copier.note(sl)
+		}
 	}
 	sl.urgent = sl.urgent || c.flush
 	n.enqueue(sl)
 }
+
+// stillGood looks again, under the slot's lock, at what may have changed since the request was let in: see leave and scribe.fail.
+func (n *Node) stillGood(level Durability) error {
+	if !n.accepting.Load() {
+		return ErrNotReady
+	}
+	if (level == Disk || level == Replica) && n.scribe.fault() != nil {
+		return errLogFailed
+	}
+	return nil
+}
+
+var errLogFailed = fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
 
 // full says that no more can be held for the store.
 func (n *Node) full() bool {
@@ -160,7 +181,7 @@ func (n *Node) level(d Durability) (Durability, error) {
 		return d, ErrDurabilityUnavailable
 	}
 	if n.scribe.fault() != nil {
-		return d, fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
+		return d, errLogFailed
 	}
 	return d, nil
 }
@@ -247,13 +268,13 @@ func (n *Node) expired(c *request) (Result, error) {
 
 // warm reads the counter from the store, if this node owns it and does not know its total yet, so that the increment
 // can return one. Without success the increment is counted all the same.
-func (n *Node) warm(sl *slot, hash uint64, key string) {
+func (n *Node) warm(sl *slot, hash uint64, key string, until time.Time) {
 	sl.mu.Lock()
 	phase := sl.p.Phase()
 	_, state := sl.p.Total(hash, key)
 	sl.mu.Unlock()
 	if phase == counter.Owning && state != counter.Read {
-		_, _ = n.readHere(sl, hash, key, time.Now().Add(n.cfg.OwnerTimeout))
+		_, _ = n.readHere(sl, hash, key, until)
 	}
 }
 

@@ -68,6 +68,7 @@ type Node struct {
 	leaseSince    time.Time // this node has held its lease since, without a gap or a failed renewal; zero: it has not
 	lastExpire    time.Time
 	lastVerify    time.Time
+	stood         stood
 	toldRewind    time.Time
 	lastExpireIDs time.Time
 }

@@ -17,11 +17,12 @@ type slot struct {
 	queued     *link          // in whose queue it stands
 	logQueued  bool           // it stands in the log's queue
 	copyQueued bool           // and in the copies'
+	loading    bool           // a read of the store is under way for a section that came
 	flushing   bool           // the flusher has a batch of it
 	urgent     bool           // somebody waits for the store, or for a hand-over, since the last freeze
 	heir       counter.Origin // whom it is being handed to, while Releasing
 	accepted   uint64         // increments accepted here (each one, also where several travel as one operation)
-	stored     []mark         // for what is kept although the store has it
+	stored     []storedMark   // for what is kept although the store has it
 	marks      []mark         // for the age of what is pending
 
 	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
@@ -33,19 +34,44 @@ type mark struct {
 	at     time.Time
 }
 
-// letGo forgets what the store has had for long enough, and takes a new mark of what it has.
-func (sl *slot) letGo(now time.Time, keep time.Duration) {
+// stood measures the time for which the store has answered: while it is away, what is kept in case that it comes back from an
+// older state must not grow old. Only the control loop uses it.
+type stood struct {
+	sum  time.Duration
+	last time.Time
+}
+
+func (s *stood) pause() { s.last = time.Time{} }
+
+func (s *stood) resume(now time.Time) {
+	if !s.last.IsZero() {
+		s.sum += now.Sub(s.last)
+	}
+	s.last = now
+}
+
+// letGo forgets what the store has had for long enough, and takes a new mark of what it has. now is by the time that the
+// store has stood.
+func (sl *slot) letGo(now, keep time.Duration) {
 	if keep <= 0 {
 		return
 	}
 	old := 0
-	for ; old < len(sl.stored) && now.Sub(sl.stored[old].at) >= keep; old++ {
+	for ; old < len(sl.stored) && now-sl.stored[old].at >= keep; old++ {
 		sl.p.LetGo(sl.stored[old].number)
 	}
 	sl.stored = append(sl.stored[:0], sl.stored[old:]...)
-	if has := sl.p.Persisted(); has > sl.p.Kept() && len(sl.stored) < maxMarks {
-		sl.stored = append(sl.stored, mark{number: has, at: now})
+	has := sl.p.Persisted()
+	spaced := len(sl.stored) == 0 || now-sl.stored[len(sl.stored)-1].at >= keep/maxMarks
+	if has > sl.p.Kept() && spaced {
+		sl.stored = append(sl.stored, storedMark{number: has, at: now})
 	}
+}
+
+// storedMark says that the store had operations up to number at that moment.
+type storedMark struct {
+	number uint64
+	at     time.Duration // for which the store had stood
 }
 
 // maxMarks bounds the marks of one slot; the oldest are the ones that matter.
