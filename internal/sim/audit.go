@@ -45,6 +45,7 @@ type record struct {
 	id       string
 	shares   []*share
 	outside  bool   // it has left its origin: it never changes again (R1)
+	handed   bool   // to the log, or to a holder of copies
 	resolved bool   // but for this: refused, and the origin knows: from then on it adds nothing
 	applied  uint64 // the last epoch at which an owner applied it
 	refused  uint64 // the last epoch at which an owner refused it

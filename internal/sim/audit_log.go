@@ -8,7 +8,7 @@ func (a *auditor) toLog(p *part, first uint64, ops []counter.Op) {
 	for i := range ops {
 		r := st.op(first + uint64(i))
 		a.same(first+uint64(i), r, &ops[i])
-		r.outside = true
+		r.outside, r.handed = true, true
 	}
 }
 

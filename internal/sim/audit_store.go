@@ -145,8 +145,8 @@ func (a *auditor) compareStream(partition uint32, origin counter.Origin, s *stre
 		told := r.counted()
 		for _, sh := range r.shares {
 			w.mustBe(sh.fate != fateOpen, "R12", "%s: nobody answered operation %d", n.name, number+1)
-			if sh.fate == fateRefused && r.counts && s.logged > uint64(number) {
-				w.mark(markRefusedReplayed) // known limit: the log does not know that it was refused
+			if sh.fate == fateRefused && r.counts && r.handed {
+				w.mark(markRefusedReplayed) // known limit: neither the log nor a holder of copies knows that it was refused
 				continue
 			}
 			w.mustBe(sh.fate != fateRefused || !r.counts, "R12", "%s: operation %d was refused, and counts", n.name, number+1)
