@@ -16,10 +16,10 @@ type finding string
 
 // Findings. The comparison of a whole cluster is as good as that of its worst process.
 const (
-	addsUp  finding = "adds up"         // exactly
-	unheard finding = "unheard of"      // of a process that cannot be asked any more: what it may have lost is unknown
-	moving  finding = "moving"          // it counted meanwhile; within the bounds of what was read before and after
-	notAsk  finding = "not asked"       // a process with a lease, of which no server told anything
+	addsUp  finding = "adds up"    // exactly
+	unheard finding = "unheard of" // of a process that cannot be asked any more: what it may have lost is unknown
+	moving  finding = "moving"     // it counted meanwhile; within the bounds of what was read before and after
+	notAsk  finding = "not asked"  // a process with a lease, of which no server told anything
 	doesNot finding = "does not add up"
 )
 
