@@ -2,6 +2,11 @@ package bench
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,11 +52,11 @@ func TestRun_LoadsNodesThatServeHTTPS(t *testing.T) {
 
 // A connection that rests is neither given up while it is good nor used when the server has closed it.
 func TestConn_OfHTTPSIsStaleWhenTheServerClosedIt(t *testing.T) {
-	ca := certtest.New(t)
-	n := startSecure(t, newSums(), ca)
-	o := testOptions(n)
-	o.Targets, o.TLS = []string{"https://" + n.addr}, &tls.Config{RootCAs: ca.Pool()}
-	at := o.places()[0]
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	at := Options{Targets: []string{server.URL}, TLS: &tls.Config{RootCAs: roots}}.places()[0]
 	c, err := dial(t.Context(), at, 0, time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -64,14 +69,17 @@ func TestConn_OfHTTPSIsStaleWhenTheServerClosedIt(t *testing.T) {
 	if c.stale(rested) {
 		t.Error("it is taken for closed")
 	}
-	n.stop()
+	server.CloseClientConnections()
 	eventually(t, "the end is seen", func() bool { return c.stale(rested) })
 }
 
 func TestRun_SaysWhomItDoesNotTrust(t *testing.T) {
-	n := startSecure(t, newSums(), certtest.New(t))
-	o := testOptions(n)
-	o.Targets, o.ReadyTimeout = []string{"https://" + n.addr}, 100*time.Millisecond
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	o := testOptions()
+	o.Targets, o.ReadyTimeout, o.Verify = []string{server.URL}, 100*time.Millisecond, false
 	o.TLS = &tls.Config{RootCAs: certtest.New(t).Pool()}
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("%v", err)
