@@ -90,6 +90,8 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.list(ctx)
 	case routeCluster:
 		s.cluster(ctx)
+	case routeAudit:
+		s.audit(ctx)
 	case routeHealth:
 		writeJSON(ctx, fasthttp.StatusOK, []byte(`{"data":{"status":"ok"}}`))
 	case routeReady:

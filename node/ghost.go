@@ -237,6 +237,7 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	switch p.Take(epoch, a) {
 	case counter.Diverge:
 		g.node.count.lostOps.Add(int(p.Persisted() - a.Applied))
+		g.node.lostPast.Add(p.Persisted() - a.Applied)
 		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
 			"the database came back from a state older than what is kept", a.Applied+1, p.Persisted(), g.origin, p.ID())
 	case counter.Lookup:

@@ -62,6 +62,7 @@ type Node struct {
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
 	haunting  sync.Map               // origins of ghosts that still resend
+	lostPast  atomic.Uint64          // operations of past processes among the lost ones
 
 	// Only the control loop uses these.
 	expiredSince  map[counter.Origin]time.Time
