@@ -30,6 +30,7 @@ type Node struct {
 	limits counter.Limits
 	count  *instruments
 	live   live
+	rates  *rates // nil: there is no rate limit
 
 	slots      *slots
 	links      links
@@ -97,6 +98,7 @@ func New(cfg Config) (*Node, error) {
 	if n.auth, err = newAuth(cfg.Secrets, cfg.PeerTLS, n.isMember); err != nil {
 		return nil, err
 	}
+	n.rates = newRates(cfg, n.count.set)
 	n.loader = newLoader(n)
 	n.peers = n.peerServer()
 	n.flusher = flush.NewFlusher(cfg.Store, id, source{n}, n.flusherOptions())
@@ -156,6 +158,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() { n.loader.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
 	all.Go(func() { n.runLive(bg) })
+	all.Go(func() { n.rates.run(bg) })
 	if n.scribe != nil {
 		log, stopLog := context.WithCancel(bg)
 		logged := make(chan struct{})

@@ -74,6 +74,8 @@ func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path stri
 		n.serveReads(ctx, rest)
 	case path == livePath:
 		n.serveLive(ctx, rest)
+	case path == limitPath:
+		n.serveLimits(ctx, rest)
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}
