@@ -16,9 +16,9 @@ const (
 	maxKeySet    = 1 << 20 // bytes
 )
 
-// runFetch fetches the JWK set now, every few minutes, and when a token names a key that is not known, until ctx is done.
-func (g *Guard) runFetch(ctx context.Context) {
-	client := &http.Client{
+// newFetcher returns a client that goes to safe places only.
+func newFetcher() *http.Client {
+	return &http.Client{
 		Timeout: fetchTimeout,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > 3 {
@@ -27,6 +27,10 @@ func (g *Guard) runFetch(ctx context.Context) {
 			return safeURL(r.URL.String())
 		},
 	}
+}
+
+// runFetch fetches the JWK set now, every few minutes, and when a token names a key that is not known, until ctx is done.
+func (g *Guard) runFetch(ctx context.Context, client *http.Client) {
 	defer client.CloseIdleConnections()
 	failed := false
 	for {

@@ -122,7 +122,7 @@ func (g *Guard) useKeys(files []verifier) {
 	defer g.mu.Unlock()
 	var next *issuer
 	if keys := append(files, g.fetched...); len(keys) > 0 {
-		next = newIssuer(g.cfg, keys, g.now)
+		next = newIssuer(g.cfg, keys, func() time.Time { return g.now() })
 	}
 	g.signed.Store(next)
 }
@@ -194,7 +194,7 @@ func (g *Guard) Run(ctx context.Context, interval time.Duration) {
 	}
 	var all sync.WaitGroup
 	if g.cfg.KeySetURL != "" {
-		all.Go(func() { g.runFetch(ctx) })
+		all.Go(func() { g.runFetch(ctx, newFetcher()) })
 	}
 	g.seen.Watch(ctx, interval, g.reload)
 	all.Wait()
