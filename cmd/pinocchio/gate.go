@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/pinocchio-nose/pinocchio/httpapi"
 	"github.com/pinocchio-nose/pinocchio/internal/access"
@@ -25,21 +26,23 @@ type gateFlags struct {
 	JWTScopeClaim  string `name:"jwt-scope-claim" default:"scope" help:"Claim with the scopes: read, write, admin."`
 	JWTPrefixClaim string `name:"jwt-prefix-claim" default:"key_prefix" help:"Claim with the beginnings of keys that a JWT is for; without it, all keys."`
 
-	RateLimit    string   `help:"Increments that each client may send, such as 2/5s or 100/s, at all nodes together; the same on all nodes." placeholder:"N/TIME"`
-	RateBurst    int      `help:"Increments at once after a rest. Default: the N of --rate-limit." placeholder:"N"`
-	RateBy       string   `default:"ip" enum:"ip,credential" help:"What a client is: an ip, or who a credential belongs to."`
-	TrustedProxy []string `sep:"," help:"Network whose X-Forwarded-For is believed (repeatable)." placeholder:"CIDR"`
+	RateLimit    string        `help:"Increments that each client may send, such as 2/5s or 100/s, at all nodes together; the same on all nodes." placeholder:"N/TIME"`
+	RateTimeout  time.Duration `default:"150ms" help:"How long an increment waits for the node that decides about its client; then the node that it came to decides alone."`
+	RateBurst    int           `help:"Increments at once after a rest. Default: the N of --rate-limit." placeholder:"N"`
+	RateBy       string        `default:"ip" enum:"ip,credential" help:"What a client is: an ip, or who a credential belongs to."`
+	TrustedProxy []string      `sep:"," help:"Network whose X-Forwarded-For is believed (repeatable)." placeholder:"CIDR"`
 }
 
 // gate is what the flags led to.
 type gate struct {
-	guard *access.Guard // nil: everybody may do everything
-	rate  httpapi.Rate
+	guard   *access.Guard // nil: everybody may do everything
+	rate    httpapi.Rate
+	timeout time.Duration
 }
 
 // gate reads everything that the flags name, and names every fault at once.
 func (c *gateFlags) gate(log *slog.Logger) (*gate, error) {
-	g := &gate{rate: httpapi.Rate{ByCredential: c.RateBy == "credential"}}
+	g := &gate{timeout: c.RateTimeout, rate: httpapi.Rate{ByCredential: c.RateBy == "credential"}}
 	var errs []error
 	var err error
 	g.guard, err = access.New(access.Config{
@@ -61,7 +64,7 @@ func (c *gateFlags) gate(log *slog.Logger) (*gate, error) {
 }
 
 // apply puts the gate into a node's configuration.
-func (g *gate) apply(c *node.Config) { c.RateLimit = g.rate.Policy }
+func (g *gate) apply(c *node.Config) { c.RateLimit, c.RateTimeout = g.rate.Policy, g.timeout }
 
 // serve puts it into that of the API, whose limiter is there already.
 func (g *gate) serve(c *httpapi.Config) {
