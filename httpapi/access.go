@@ -96,6 +96,11 @@ const (
 	challengeScope   = challenge + `, error="insufficient_scope"`
 )
 
+// setChallenge writes the header by its usual name; fasthttp would write Www.
+func setChallenge(ctx *fasthttp.RequestCtx, value string) {
+	ctx.Response.Header.SetCanonical([]byte("WWW-Authenticate"), []byte(value))
+}
+
 // refuseCredential answers a request without a good credential. The reason is one of a few constant texts of package access.
 func refuseCredential(ctx *fasthttp.RequestCtx, err error) {
 	switch {
@@ -104,9 +109,9 @@ func refuseCredential(ctx *fasthttp.RequestCtx, err error) {
 		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{detail, "this node cannot check the credential yet: send it again, or to another node"})
 		return
 	case errors.Is(err, access.ErrNone):
-		ctx.Response.Header.Set("WWW-Authenticate", challenge)
+		setChallenge(ctx, challenge)
 	default:
-		ctx.Response.Header.Set("WWW-Authenticate", challengeInvalid+err.Error()+`"`)
+		setChallenge(ctx, challengeInvalid+err.Error()+`"`)
 	}
 	refuse(ctx, fasthttp.StatusUnauthorized, problem{
 		detail, err.Error() + `: send a good one in a header such as "Authorization: Bearer TOKEN"`,
@@ -119,6 +124,6 @@ func refuseScope(ctx *fasthttp.RequestCtx, needs access.Scope, p problem) {
 	if needs != 0 {
 		value += `, scope="` + needs.String() + `"`
 	}
-	ctx.Response.Header.Set("WWW-Authenticate", value)
+	setChallenge(ctx, value)
 	refuse(ctx, fasthttp.StatusForbidden, p)
 }

@@ -11,6 +11,12 @@ import (
 	"github.com/pinocchio-nose/pinocchio/internal/limit"
 )
 
+// Header names as their draft writes them, which fasthttp would not. Read only.
+var (
+	headerRatePolicy = []byte("RateLimit-Policy")
+	headerRate       = []byte("RateLimit")
+)
+
 // Limiter keeps the allowances: a *node.Node, or a stand-in in tests.
 type Limiter interface {
 	// Take asks whether a client may send cost increments now.
@@ -46,8 +52,8 @@ func (s *Server) withinRate(ctx *fasthttp.RequestCtx, count int) bool {
 	var name [128]byte
 	d := r.Limiter.Take(s.clientOf(ctx, name[:0]), max(1, count))
 	header := &ctx.Response.Header
-	header.Set("RateLimit-Policy", r.Policy.Header())
-	header.Set("RateLimit", d.Header())
+	header.SetCanonical(headerRatePolicy, []byte(r.Policy.Header()))
+	header.SetCanonical(headerRate, []byte(d.Header()))
 	if d.Allowed {
 		return true
 	}
