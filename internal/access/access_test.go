@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -449,14 +450,15 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 	newcomer.id = "new"
 	synctest.Test(t, func(t *testing.T) {
 		var calls int
-		answer := keys
+		var answer atomic.Pointer[string]
+		answer.Store(&keys)
 		g, log := guard(t, Config{KeySetURL: "https://id.example/keys"})
 		ctx, cancel := context.WithCancel(t.Context())
 		client := &http.Client{Transport: transport(func(*http.Request) (string, int) {
 			if calls++; calls == 1 {
 				return "", http.StatusBadGateway
 			}
-			return answer, http.StatusOK
+			return *answer.Load(), http.StatusOK
 		})}
 		done := make(chan struct{})
 		go func() { defer close(done); g.runFetch(ctx, client) }()
@@ -471,7 +473,8 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 		if _, err := g.bearer(token); err != nil || calls != 2 {
 			t.Errorf("after %d calls: %v", calls, err)
 		}
-		answer = strings.ReplaceAll(otherKeys, `"kid":"r"`, `"kid":"new"`)
+		renamed := strings.ReplaceAll(otherKeys, `"kid":"r"`, `"kid":"new"`)
+		answer.Store(&renamed)
 		for range 100 { // they ask for one fetch, not for a hundred
 			if _, err := g.bearer(newcomer.sign(t, good(nil))); !errors.Is(err, errUnknownKey) {
 				t.Fatal(err)
@@ -487,7 +490,8 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 		if calls != 4 {
 			t.Errorf("%d calls after another %v", calls, fetchEvery)
 		}
-		answer = strings.Repeat(" ", maxKeySet+1)
+		long := strings.Repeat(" ", maxKeySet+1)
+		answer.Store(&long)
 		time.Sleep(fetchEvery)
 		synctest.Wait()
 		if _, err := g.bearer(newcomer.sign(t, good(nil))); err != nil || calls != 5 || !strings.Contains(log.String(), "longer than") {
