@@ -52,6 +52,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 	if *r == routeTotal && len(key) == 0 && header.IsPost() {
 		*r = routeIncrement
 	}
+	if !s.authorized(ctx, *r) {
+		return
+	}
 	switch *r {
 	case routeIncrement, routeShort:
 		if header.IsPost() {

@@ -126,7 +126,7 @@ func flushBounds() []time.Duration {
 
 // WriteMetrics writes this node's metrics in the Prometheus text format, each family with HELP and TYPE.
 func (n *Node) WriteMetrics(w io.Writer) {
-	append(families(), expiryFamily()).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
+	append(append(families(), expiryFamily()), rateFamilies()...).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
 		n.count.flushDuration.Expose(w, "pinocchio_flush_duration_seconds", "")
 		n.count.logSync.Expose(w, "pinocchio_log_sync_seconds", "")
 	})

@@ -30,6 +30,7 @@ type Node struct {
 	limits counter.Limits
 	count  *instruments
 	live   live
+	rates  *rates // nil: there is no rate limit
 
 	slots      *slots
 	links      links
@@ -103,6 +104,7 @@ func New(cfg Config) (*Node, error) {
 	if n.auth, err = newAuth(cfg.Secrets, cfg.PeerTLS, n.isMember); err != nil {
 		return nil, err
 	}
+	n.rates = newRates(cfg, n.count.set)
 	n.loader = newLoader(n)
 	n.copier = newCopier(n)
 	n.copies = newCopies(cfg.MaxPendingBytes)
@@ -166,6 +168,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() { n.copier.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
 	all.Go(func() { n.runLive(bg) })
+	all.Go(func() { n.rates.run(bg) })
 	if n.scribe != nil {
 		log, stopLog := context.WithCancel(bg)
 		logged := make(chan struct{})

@@ -76,6 +76,8 @@ func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path stri
 		n.serveCopies(ctx, h.Sender, rest)
 	case path == livePath:
 		n.serveLive(ctx, rest)
+	case path == limitPath:
+		n.serveLimits(ctx, rest)
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}

@@ -22,6 +22,7 @@ type serveCmd struct {
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
 	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
 	protectFlags
+	gateFlags
 	settings
 }
 
@@ -36,6 +37,10 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	gate, err := c.gate(log)
+	if err != nil {
+		return err
+	}
 	tellMemoryLimit(log)
 	store, err := c.open(ctx, c.Store, "pinocchio "+name, log)
 	if err != nil {
@@ -45,11 +50,14 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	cfg.Name, cfg.Store = name, store
 	cfg.DataDir = logFolder(c.Data, name)
 	protect.apply(&cfg)
+	gate.apply(&cfg)
 	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
-	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve)
+	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve, gate.serve)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	gate.warn(m.ln.Addr(), protect.public != nil, log)
+	defer gate.watch()()
 	defer protect.watch(m.node, log)()
 	return errors.Join(m.run(ctx), store.Close())
 }

@@ -51,6 +51,8 @@ func moduleRules() rules {
 			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
 			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
 			{dir: "internal/certs/certtest", floor: floorHelpers, forTests: true, why: "only tests make their own certificates"},
+			{dir: "internal/access", floor: floorHelpers, why: "access knows credentials, not routes"},
+			{dir: "internal/limit", floor: floorHelpers, why: "limit counts for whom it is told to"},
 			{
 				dir: "internal/sim", floor: floorNode, uses: []string{"counter", "journal", "journal/disktest"}, forTests: true,
 				why: "the simulation plays core and log alone",
@@ -62,10 +64,10 @@ func moduleRules() rules {
 			{dir: "flush", floor: floorParts, why: part},
 			{dir: "flush/strategy", floor: floorParts, why: "the strategies are compared with the service, not built on it"},
 			{
-				dir: "node", floor: floorNode, uses: []string{"ring", "counter", "gossip", "journal", "flush"},
+				dir: "node", floor: floorNode, uses: []string{"ring", "counter", "gossip", "journal", "flush", "internal/limit"},
 				why: "node joins the parts and knows nothing of routes or commands",
 			},
-			{dir: "httpapi", floor: floorDoors, uses: []string{"node"}, why: "httpapi reaches the parts only through node"},
+			{dir: "httpapi", floor: floorDoors, uses: []string{"node", "internal/access", "internal/limit"}, why: "httpapi reaches the parts only through node"},
 			{dir: "dashboard", floor: floorDoors, uses: []string{"node"}, why: "the live page knows a node, and the API only by its routes"},
 			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
 			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
@@ -81,6 +83,7 @@ func moduleRules() rules {
 			{prefix: "github.com/jackc/pgx", rooms: []string{"flush", "flush/strategy"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
+			{prefix: "github.com/golang-jwt/jwt", rooms: []string{"internal/access"}, inTests: true, why: "only access reads tokens"},
 			{prefix: "github.com/chromedp", rooms: []string{"scripts"}, inTests: true, why: "only tests and pictures need a browser"},
 			{
 				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "dashboard", "node", "bench", "cmd", "scripts"}, inTests: true,
