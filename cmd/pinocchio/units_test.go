@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,5 +81,33 @@ func TestDeploy_TheUnitIsGood(t *testing.T) {
 	}
 	if said := verify(strings.Replace(string(text), "NoNewPrivileges", "NoNewPrivilege", 1)); !strings.Contains(said, "NoNewPrivilege") {
 		t.Errorf("systemd does not notice a setting that there is not: %q", said)
+	}
+}
+
+// Red when an alert has no row in docs/OPERATIONS.md, or a row no alert; and when a command is not in its table.
+func TestDeploy_TheDocsSayWhatEachAlertAndCommandMeans(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile("../../deploy/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(pattern string, text []byte) (all []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(text, -1) {
+			all = append(all, string(m[1]))
+		}
+		slices.Sort(all)
+		return all
+	}
+	alerts, rows := names(`(?m)^ +- alert: (\w+)$`, rules), names("(?m)^\\| `(Pinocchio\\w+)` \\|", docs)
+	if len(alerts) == 0 || !slices.Equal(alerts, rows) {
+		t.Errorf("the alerts are\n%v\nthe docs have\n%v", alerts, rows)
+	}
+	for _, command := range []string{"get", "incr", "cluster", "top", "health", "config", "bench", "completion"} {
+		if !strings.Contains(string(docs), "\n| `pinocchio "+command) {
+			t.Errorf("the command %s has no row", command)
+		}
 	}
 }
