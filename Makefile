@@ -24,6 +24,7 @@ PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
 .PHONY: help build run cluster test race cover check bench bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test manifests race cover check bench bench-go simulate mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,9 +38,12 @@ run: build ## three nodes in one process, counters in ./data; needs nothing but 
 cluster: build ## three processes and a private Postgres; "scripts/cluster" tells how to go on
 	scripts/cluster up
 
-test: ## all tests; finds or installs the Postgres server and the browser that they use
+test: manifests ## all tests; finds or installs the Postgres server and the browser that they use
 	scripts/need postgres chromium
 	$(WITH_POSTGRES) CGO_ENABLED=0 go test -count=1 -timeout 10m ./...
+
+manifests: ## the Kubernetes manifests against the types of Kubernetes, in a module of their own
+	cd deploy/kubernetes/check && CGO_ENABLED=0 go test -count=1 ./...
 
 race: ## all tests under the race detector
 	scripts/need postgres race chromium
@@ -52,7 +56,7 @@ cover: ## all tests, with the share of statements that they reach
 	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
 
 # The race detector and the coverage share one run of the tests.
-check: lint ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent
+check: lint manifests ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent
 	scripts/need postgres race chromium
 	mkdir -p .run
 	$(WITH_POSTGRES) CGO_ENABLED=1 go test -race -count=1 -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...

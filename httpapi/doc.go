@@ -8,6 +8,8 @@
 // stages, so that clients of a rolling restart notice nothing: Drain tells the readiness probe and each client to
 // go elsewhere while everything is still served, Shutdown closes what is left.
 //
+// openapi.yaml, served at /openapi.yaml, describes every route and status; a test compares the two, both ways.
+//
 // It knows a node only as a Service. It must not know about the ring, the store, or other nodes.
 //
 // # Choices

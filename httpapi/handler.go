@@ -103,5 +103,7 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.scrape(ctx)
 	case routePage:
 		s.page(ctx)
+	case routeSpec:
+		writeSpec(ctx)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	routeReady                  // GET: send traffic here
 	routeMetrics                // GET: for Prometheus
 	routePage                   // GET: the live page
+	routeSpec                   // GET: this API in the OpenAPI form
 	routeCount     = iota
 )
 
@@ -41,6 +42,7 @@ func (r route) String() string {
 		routeReady:     "/readyz",
 		routeMetrics:   "/metrics",
 		routePage:      "/dashboard",
+		routeSpec:      "/openapi.yaml",
 	}[r]
 }
 
@@ -66,6 +68,8 @@ func match(path []byte) (r route, key []byte) {
 			return routeReady, nil
 		case "/metrics":
 			return routeMetrics, nil
+		case "/openapi.yaml":
+			return routeSpec, nil
 		}
 		if string(path) == "/dashboard" || bytes.HasPrefix(path, []byte("/dashboard/")) {
 			return routePage, nil

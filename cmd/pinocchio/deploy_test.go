@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/VictoriaMetrics/metricsql"
+
+	"github.com/pinocchio-nose/pinocchio/internal/certs/certtest"
 )
 
 // expressions are all that operators' files ask of Prometheus.
@@ -80,9 +82,17 @@ func unknownNames(expr string, known map[string]bool) (unknown []string, err err
 	return unknown, nil
 }
 
+// peerCertificate returns the flags of a node that talks TLS to the others, so that it has the metrics of that, too.
+func peerCertificate(t *testing.T) []string {
+	t.Helper()
+	ca, cert, key := certtest.New(t), fileIn(t, "cert.pem"), fileIn(t, "key.pem")
+	ca.Issue(t, cert, key, certtest.Leaf{Names: []string{"pinocchio-peer"}})
+	return []string{"--peer-tls-cert", cert, "--peer-tls-key", key, "--peer-tls-ca", ca.File}
+}
+
 // Red when a metric is renamed and an alert or a panel still has its old name.
 func TestDeploy_EveryExpressionParsesAndNamesRealMetrics(t *testing.T) {
-	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"))
+	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"), peerCertificate(t)...)
 	_, page := call(t, http.MethodGet, base+"/metrics", "")
 	known := metricNames(page)
 	for _, expr := range expressions(t) {

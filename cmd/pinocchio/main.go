@@ -19,6 +19,7 @@ import (
 type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a cluster in this process, on an embedded store, to try things out."`
 	Serve   serveCmd   `cmd:"" help:"Run one node."`
+	Config  configCmd  `cmd:"" help:"Print the settings with which serve would run, and where each comes from."`
 	Health  healthCmd  `cmd:"" help:"Ask a node whether it is ready; exit status 0 when it is."`
 	Bench   benchGroup `cmd:"" help:"Put load on a cluster, measure it, and verify that every answered increment was counted once."`
 	Get     getCmd     `cmd:"" help:"Print a counter's total."`
@@ -55,31 +56,33 @@ func main() {
 // run parses the arguments, runs the command and returns the exit status. What goes wrong is one line on the error
 // stream. exit ends the process after --help.
 func run(ctx context.Context, args []string, std streams, exit func(int)) int {
-	parser, err := newParser(std, exit)
+	file := new(settingsFile)
+	parser, err := newParser(std, exit, kong.Resolvers(file))
 	if err != nil {
 		return report(std, err, exitFailed)
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return report(std, fmt.Errorf("%w; see %s --help", err, parser.Model.Name), exitUsage)
+		return report(std, fmt.Errorf("%w; see %s --help", everyFault(err, args, file), parser.Model.Name), exitUsage)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(std, storeOpener(openValues)); err != nil {
+	if err := command.Run(std, storeOpener(openValues), command, file); err != nil {
 		return report(std, err, exitFailed)
 	}
 	return exitOK
 }
 
 // newParser gives every flag the environment variable PINOCCHIO_<FLAG>.
-func newParser(std streams, exit func(int)) (*kong.Kong, error) {
-	return kong.New(&commands{},
+func newParser(std streams, exit func(int), more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(&commands{}, append(
+		more,
 		kong.Name("pinocchio"),
 		kong.Description("Exact counters on the Postgres you already run. Exit status: 0 done, 1 failed, 2 wrong usage, 128 and the signal when a second one ended it."),
 		kong.DefaultEnvars("PINOCCHIO"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(std.out, std.err),
 		kong.Exit(exit),
-	)
+	)...)
 }
 
 // report writes an error as one line and returns the status.

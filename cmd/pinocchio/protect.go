@@ -42,24 +42,25 @@ type protection struct {
 	peers      certs.Mutual  // zero: nodes talk without TLS
 }
 
-// load reads everything that the flags name.
-func (c *protectFlags) load() (p protection, err error) {
+// load reads everything that the flags name. The error names every fault.
+func (c *protectFlags) load() (p protection, faults error) {
+	var err error
 	p.secretFile, p.secretSeen = c.SecretFile, reload.Look(c.SecretFile)
 	if p.secrets, err = readSecrets(c.SecretFile, os.Getenv(secretVariable)); err != nil {
-		return p, err
+		faults = err
 	}
 	if c.TLSCert != "" {
 		if p.public, err = certs.Load("http", certs.Files{Cert: c.TLSCert, Key: c.TLSKey}); err != nil {
-			return p, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+			faults = errors.Join(faults, fmt.Errorf("--tls-cert and --tls-key: %w", err))
 		}
 	}
 	if c.PeerTLSCert != "" {
 		files := certs.Files{Cert: c.PeerTLSCert, Key: c.PeerTLSKey, CA: c.PeerTLSCA}
 		if p.peers, err = certs.LoadMutual("peer", files, c.PeerTLSName); err != nil {
-			return p, fmt.Errorf("--peer-tls-cert, --peer-tls-key, --peer-tls-ca, --peer-tls-name: %w", err)
+			faults = errors.Join(faults, fmt.Errorf("--peer-tls-cert, --peer-tls-key, --peer-tls-ca, --peer-tls-name: %w", err))
 		}
 	}
-	return p, nil
+	return p, faults
 }
 
 // sources are the certificates in use.

@@ -6,13 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/node"
 )
 
 // serveCmd runs one node.
 type serveCmd struct {
+	Config    string   `type:"existingfile" help:"YAML file with settings, named as the flags are, such as \"flush-interval: 1s\". The environment comes before it, and flags before both." placeholder:"FILE"`
 	Name      string   `help:"Name of this node, stable across restarts. Default: the host's name." placeholder:"NAME"`
 	HTTP      string   `name:"http" default:":3333" help:"host:port for clients."`
 	Peer      string   `default:":3433" help:"host:port for the other nodes."`
@@ -29,11 +36,7 @@ type serveCmd struct {
 // Run serves until ctx is done.
 func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	log := c.logger(std.err)
-	name, err := c.name()
-	if err != nil {
-		return err
-	}
-	protect, err := c.load()
+	cfg, protect, err := c.prepare(log)
 	if err != nil {
 		return err
 	}
@@ -42,16 +45,12 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	tellMemoryLimit(log)
-	store, err := c.open(ctx, c.Store, "pinocchio "+name, log)
+	store, err := c.open(ctx, c.Store, "pinocchio "+cfg.Name, log)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	cfg := c.config(log)
-	cfg.Name, cfg.Store = name, store
-	cfg.DataDir = logFolder(c.Data, name)
-	protect.apply(&cfg)
+	cfg.Store = store
 	gate.apply(&cfg)
-	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
 	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve, gate.serve)
 	if err != nil {
 		return errors.Join(err, store.Close())
@@ -60,6 +59,50 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	defer gate.watch()()
 	defer protect.watch(m.node, log)()
 	return errors.Join(m.run(ctx), store.Close())
+}
+
+// unopened stands for the store where only settings are judged. Nothing may be called on it.
+type unopened struct{ flush.Store }
+
+// prepare returns the node's configuration, without a store, and what protects it. The error names all that is wrong with the
+// settings, as far as can be told without the database.
+func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, error) {
+	name, noName := c.name()
+	protect, noProtection := c.load()
+	cfg := c.config(log)
+	cfg.Name, cfg.DataDir = name, logFolder(c.Data, name)
+	protect.apply(&cfg)
+	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
+	trial := cfg
+	trial.Store = unopened{}
+	return cfg, protect, errors.Join(
+		noName, noProtection, storeFault(c.Store), trial.Validate(),
+		addressFault("http", c.HTTP), addressFault("peer", c.Peer), addressFault("gossip", c.Gossip), addressFault("join", c.Join...),
+	)
+}
+
+// check implements checker.
+func (c *serveCmd) check() error {
+	_, _, err := c.prepare(slog.New(slog.DiscardHandler))
+	return err
+}
+
+// storeFault says what is wrong with a store's URL at first sight. The text of the URL, which may hold a password, is no part of it.
+func storeFault(store string) error {
+	scheme, _, _ := strings.Cut(store, ":")
+	if store != "" && !slices.Contains([]string{"postgres", "postgresql", "sqlite"}, scheme) {
+		return errors.New("--store must begin with postgres://, postgresql:// or sqlite:")
+	}
+	return nil // a missing one is told by the parser
+}
+
+func addressFault(flag string, addresses ...string) error {
+	for _, a := range addresses {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			return fmt.Errorf("--%s must be host:port: %w", flag, err)
+		}
+	}
+	return nil
 }
 
 // tellMemoryLimit tells the garbage collector a container's limit. Where there is none to be read, a node runs all the same: that is

@@ -84,6 +84,8 @@ func moduleRules() rules {
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "github.com/golang-jwt/jwt", rooms: []string{"internal/access"}, inTests: true, why: "only access reads tokens"},
+			{prefix: "go.yaml.in/yaml", rooms: []string{"cmd"}, inTests: true, why: "settings are read by the command alone"},
+			{prefix: "github.com/getkin/kin-openapi", inTests: true, why: "only tests compare the API with its document"},
 			{prefix: "github.com/chromedp", rooms: []string{"scripts"}, inTests: true, why: "only tests and pictures need a browser"},
 			{
 				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "dashboard", "node", "bench", "cmd", "scripts"}, inTests: true,

@@ -105,19 +105,21 @@ func TestLinear_JudgesHistories(t *testing.T) {
 		calls         []history.Call
 		strict, dirty Verdict
 	}{
-		"in order":                    {[]history.Call{add(0, 1, 5, 5), add(2, 3, 7, 12), read(4, 5, 12)}, Linearizable, Linearizable},
-		"concurrent, either order":    {[]history.Call{add(0, 9, 5, 12), add(1, 8, 7, 7), read(10, 11, 12)}, Linearizable, Linearizable},
-		"lost increment":              {[]history.Call{add(0, 1, 5, 5), add(2, 3, 7, 12), read(4, 5, 7)}, Illegal, Illegal},
-		"doubled increment":           {[]history.Call{add(0, 1, 5, 5), read(2, 3, 10)}, Illegal, Illegal},
-		"read too early":              {[]history.Call{read(0, 1, 5), add(2, 3, 5, 5)}, Illegal, Illegal},
-		"read went back":              {[]history.Call{add(0, 9, 5, 5), read(1, 2, 5), read(3, 4, 0)}, Illegal, Illegal},
-		"stale read is no read":       {[]history.Call{add(0, 1, 5, 5), stale(read(2, 3, 0))}, Linearizable, Linearizable},
-		"unknown counts late":         {[]history.Call{lost(0, 1, 5), read(2, 3, 0), read(4, 5, 5)}, Linearizable, Linearizable},
-		"unknown never counts":        {[]history.Call{lost(0, 1, 5), read(2, 3, 0), add(4, 5, 7, 7)}, Linearizable, Linearizable},
-		"unknown counts twice":        {[]history.Call{lost(0, 1, 5), read(2, 3, 10)}, Illegal, Illegal},
-		"unknown was shown, and went": {[]history.Call{lost(0, 1, 5), read(2, 3, 5), read(4, 5, 0)}, Illegal, Flickering},
-		"… but answered must stay":    {[]history.Call{lost(0, 1, 5), add(1, 2, 7, 12), read(3, 4, 5)}, Illegal, Illegal},
-		"unknown shown too early":     {[]history.Call{read(0, 1, 5), lost(2, 3, 5), read(4, 5, 0)}, Illegal, Illegal},
+		"in order":                     {[]history.Call{add(0, 1, 5, 5), add(2, 3, 7, 12), read(4, 5, 12)}, Linearizable, Linearizable},
+		"concurrent, either order":     {[]history.Call{add(0, 9, 5, 12), add(1, 8, 7, 7), read(10, 11, 12)}, Linearizable, Linearizable},
+		"lost increment":               {[]history.Call{add(0, 1, 5, 5), add(2, 3, 7, 12), read(4, 5, 7)}, Illegal, Illegal},
+		"doubled increment":            {[]history.Call{add(0, 1, 5, 5), read(2, 3, 10)}, Illegal, Illegal},
+		"read too early":               {[]history.Call{read(0, 1, 5), add(2, 3, 5, 5)}, Illegal, Illegal},
+		"read went back":               {[]history.Call{add(0, 2, 5, 5), read(3, 4, 5), read(5, 6, 0)}, Illegal, Illegal},
+		"read before the answer, gone": {[]history.Call{add(0, 9, 5, 5), read(1, 2, 5), read(3, 4, 0)}, Illegal, Flickering},
+		"… and gone behind it":         {[]history.Call{add(0, 9, 5, 5), read(1, 2, 5), read(10, 11, 0)}, Illegal, Illegal},
+		"stale read is no read":        {[]history.Call{add(0, 1, 5, 5), stale(read(2, 3, 0))}, Linearizable, Linearizable},
+		"unknown counts late":          {[]history.Call{lost(0, 1, 5), read(2, 3, 0), read(4, 5, 5)}, Linearizable, Linearizable},
+		"unknown never counts":         {[]history.Call{lost(0, 1, 5), read(2, 3, 0), add(4, 5, 7, 7)}, Linearizable, Linearizable},
+		"unknown counts twice":         {[]history.Call{lost(0, 1, 5), read(2, 3, 10)}, Illegal, Illegal},
+		"unknown was shown, and went":  {[]history.Call{lost(0, 1, 5), read(2, 3, 5), read(4, 5, 0)}, Illegal, Flickering},
+		"… but answered must stay":     {[]history.Call{lost(0, 1, 5), add(1, 2, 7, 12), read(3, 4, 5)}, Illegal, Illegal},
+		"unknown shown too early":      {[]history.Call{read(0, 1, 5), lost(2, 3, 5), read(4, 5, 0)}, Illegal, Illegal},
 	} {
 		if got := Linear(c.calls, false, limit); got != c.strict {
 			t.Errorf("%s, strict: %v, want %v", name, got, c.strict)

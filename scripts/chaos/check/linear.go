@@ -2,6 +2,7 @@ package check
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -111,7 +112,7 @@ func unresolved(c *history.Call) bool {
 const mostUnresolved = 12
 
 // flicker searches an order of the answered calls alone. A value may contain, beside them, any set of those unanswered
-// increments that had begun when the value was told.
+// increments that had begun when the value was told; one that was read, also of those that were answered only later.
 func flicker(calls []history.Call, limit time.Duration) Verdict {
 	var open []history.Call
 	for _, c := range calls {
@@ -129,7 +130,14 @@ func flicker(calls []history.Call, limit time.Duration) Verdict {
 			continue
 		}
 		if out.known {
-			in.shown = basesOf(out.value, open, op.Return)
+			shown := open
+			if in.read {
+				shown = append(slices.Clone(open), underWay(calls, op.Return)...)
+			}
+			if len(shown) > mostUnresolved {
+				return Inconclusive
+			}
+			in.shown = basesOf(out.value, shown, op.Return)
 		}
 		op.Input = in
 		operations = append(operations, op)
@@ -141,6 +149,17 @@ func flicker(calls []history.Call, limit time.Duration) Verdict {
 		return Inconclusive
 	}
 	return Illegal
+}
+
+// underWay returns the increments that had begun at that moment and were answered later: whoever read them was promised nothing of
+// them yet, so that they may have gone again until their answer, as an unanswered one may for good.
+func underWay(calls []history.Call, at int64) (out []history.Call) {
+	for _, c := range calls {
+		if c.Kind == history.Add && c.Outcome == history.Answered && c.Start <= at && c.End > at {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // basesOf returns what the answered increments may sum up to, for a value told at that moment.
