@@ -449,13 +449,13 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 	newcomer := others["RS256"]
 	newcomer.id = "new"
 	synctest.Test(t, func(t *testing.T) {
-		var calls int
+		var calls atomic.Int32
 		var answer atomic.Pointer[string]
 		answer.Store(&keys)
 		g, log := guard(t, Config{KeySetURL: "https://id.example/keys"})
 		ctx, cancel := context.WithCancel(t.Context())
 		client := &http.Client{Transport: transport(func(*http.Request) (string, int) {
-			if calls++; calls == 1 {
+			if calls.Add(1) == 1 {
 				return "", http.StatusBadGateway
 			}
 			return *answer.Load(), http.StatusOK
@@ -470,8 +470,8 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 		}
 		time.Sleep(fetchPause)
 		synctest.Wait()
-		if _, err := g.bearer(token); err != nil || calls != 2 {
-			t.Errorf("after %d calls: %v", calls, err)
+		if _, err := g.bearer(token); err != nil || calls.Load() != 2 {
+			t.Errorf("after %d calls: %v", calls.Load(), err)
 		}
 		renamed := strings.ReplaceAll(otherKeys, `"kid":"r"`, `"kid":"new"`)
 		answer.Store(&renamed)
@@ -482,20 +482,20 @@ func TestRun_FetchesKeysAndFetchesThemAgainForAnUnknownOne(t *testing.T) {
 		}
 		time.Sleep(fetchPause)
 		synctest.Wait()
-		if _, err := g.bearer(newcomer.sign(t, good(nil))); err != nil || calls != 3 {
-			t.Errorf("after %d calls: %v", calls, err)
+		if _, err := g.bearer(newcomer.sign(t, good(nil))); err != nil || calls.Load() != 3 {
+			t.Errorf("after %d calls: %v", calls.Load(), err)
 		}
 		time.Sleep(fetchEvery)
 		synctest.Wait()
-		if calls != 4 {
-			t.Errorf("%d calls after another %v", calls, fetchEvery)
+		if calls.Load() != 4 {
+			t.Errorf("%d calls after another %v", calls.Load(), fetchEvery)
 		}
 		long := strings.Repeat(" ", maxKeySet+1)
 		answer.Store(&long)
 		time.Sleep(fetchEvery)
 		synctest.Wait()
-		if _, err := g.bearer(newcomer.sign(t, good(nil))); err != nil || calls != 5 || !strings.Contains(log.String(), "longer than") {
-			t.Errorf("a set that is too long: %v after %d calls", err, calls)
+		if _, err := g.bearer(newcomer.sign(t, good(nil))); err != nil || calls.Load() != 5 || !strings.Contains(log.String(), "longer than") {
+			t.Errorf("a set that is too long: %v after %d calls", err, calls.Load())
 		}
 	})
 }
