@@ -21,9 +21,12 @@ func everyFault(first error, args []string, file *settingsFile) error {
 		return first
 	}
 	command := parse.Context.Selected()
+	if command.DefaultCmd != nil {
+		command = command.DefaultCmd
+	}
 	if file.flags == nil && !strings.Contains(first.Error(), "--"+configFlag) { // the parser did not come so far
 		file.load(parse.Context, command.Flags)
-		if path, ok := argument(args, configFlag); ok && file.path == "" {
+		if path, ok := argument(args, configFlag, false); ok && file.path == "" {
 			file.path = path
 			file.values, file.err = readSettings(path)
 		}
@@ -48,7 +51,7 @@ func everyFault(first error, args []string, file *settingsFile) error {
 // settle gives a flag its value from the first place that has one, or its default when that value is wrong.
 func settle(flag *kong.Flag, args []string, file *settingsFile) (fault error) {
 	text, where, ok := "", "", false
-	if text, ok = argument(args, flag.Name); ok {
+	if text, ok = argument(args, flag.Name, flag.IsBool()); ok {
 		where = "on the command line"
 	} else if name := fromEnvironment(flag); name != "" {
 		text, where, ok = os.Getenv(name), "in "+name, true
@@ -84,13 +87,15 @@ func assign(flag *kong.Flag, text string) error {
 	return nil
 }
 
-// argument returns the value of the last --name VALUE or --name=VALUE among the arguments.
-func argument(args []string, name string) (value string, found bool) {
+// argument returns the value of the last --name VALUE or --name=VALUE among the arguments; a switch takes none after it.
+func argument(args []string, name string, isSwitch bool) (value string, found bool) {
 	for i, arg := range args {
 		switch rest, ok := strings.CutPrefix(arg, "--"+name); {
 		case !ok:
 		case strings.HasPrefix(rest, "="):
 			value, found = rest[1:], true
+		case rest == "" && isSwitch:
+			value, found = "true", true
 		case rest == "" && i+1 < len(args):
 			value, found = args[i+1], true
 		}

@@ -91,7 +91,7 @@ func (c *serveCmd) check() error {
 func storeFault(store string) error {
 	scheme, _, _ := strings.Cut(store, ":")
 	if store != "" && !slices.Contains([]string{"postgres", "postgresql", "sqlite"}, scheme) {
-		return errors.New("--store must begin with postgres://, postgresql:// or sqlite:")
+		return errors.New("--store must begin with postgres://, postgresql:// or sqlite: and a path")
 	}
 	return nil // a missing one is told by the parser
 }
