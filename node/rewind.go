@@ -27,15 +27,14 @@ func (n *Node) epochs() []uint64 {
 }
 
 // reclaim takes partitions over whose epoch in the store is older than one that this node knew before it asked: nobody can act at
-// the old epoch, for the nodes know better. Whoever the ring wants takes them, at an epoch above all that he knows.
+// the old epoch, for the nodes know better. Whoever knows takes them, at an epoch above all that he knows, and hands them over
+// to whom the ring wants: that one may not have heard of the epoch, and then those who wait for its owner would wait for ever.
 func (n *Node) reclaim(ctx context.Context, w *world, known []uint64) {
 	var want []flush.Reclaim
 	for _, o := range w.owners {
 		if int(o.Partition) < len(known) && known[o.Partition] > o.Epoch {
 			n.sawRewind("an epoch", o.Partition, known[o.Partition], o.Epoch)
-			if w.wants(o.Partition) == n.id {
-				want = append(want, flush.Reclaim{Ownership: o, Above: known[o.Partition]})
-			}
+			want = append(want, flush.Reclaim{Ownership: o, Above: known[o.Partition]})
 		}
 	}
 	if len(want) == 0 {
