@@ -27,6 +27,8 @@ type Partition struct {
 	owner Origin
 	epoch uint64
 
+	dropped uint64 // the last epoch at which this node gave up the owner's state: it is not taken up again
+
 	sending bool // a section is under way to the owner of this epoch
 	hello   bool // the owner of this epoch has not heard of this origin yet
 }
@@ -197,13 +199,27 @@ func (p *Partition) Learn(owner Origin, epoch uint64) bool {
 	if epoch <= p.epoch {
 		return false
 	}
+	p.follow(owner, epoch)
+	return true
+}
+
+// LearnStored is Learn of what the store itself says. It is believed at the same epoch as well: a store that came back from an
+// older state gives an epoch to somebody else a second time, when whoever claims has not heard of the first (R5).
+func (p *Partition) LearnStored(owner Origin, epoch uint64) bool {
+	if epoch < p.epoch || epoch == p.epoch && owner == p.owner {
+		return false
+	}
+	p.follow(owner, epoch)
+	return true
+}
+
+func (p *Partition) follow(owner Origin, epoch uint64) {
 	if p.own != nil {
 		p.Drop()
 	}
 	p.owner, p.epoch = owner, epoch
 	p.out.rewind()
 	p.sending, p.hello = false, owner != p.self
-	return true
 }
 
 // Drop gives up the owner's state without flushing: a later epoch exists. What this node accepted itself stays in the outbox
@@ -213,18 +229,23 @@ func (p *Partition) Drop() {
 		return
 	}
 	applied := p.own.selfApplied
+	p.dropped = p.own.epoch
 	p.own = nil
 	// A caller may have been told of anything up to here, since in Owning applying and answering are one step.
 	p.out.seal(max(p.out.sealed, applied))
 	p.out.rewind()
 }
 
+// Dropped says that this node has given up what it had as the owner of that epoch, which must not be acquired a second time: origins
+// hold acknowledgements of the first. The partition needs a later one (R5).
+func (p *Partition) Dropped(epoch uint64) bool { return epoch <= p.dropped }
+
 // Acquire makes this node the owner since epoch, from what the store has: ledger holds the partition's rows, origins every
 // process that is not closed, await those which may hold operations that an earlier owner had answered (R8): empty after a
 // graceful move. The operations of this node's own outbox are applied at once, unless something is Wanted for it. False: the
 // store has lost operations of this node that are not kept any more (R6).
 func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, await []Origin) bool {
-	must(p.own == nil && epoch >= p.epoch, "acquired twice, or from the past")
+	must(p.own == nil && epoch >= p.epoch && epoch > p.dropped, "acquired twice, or from the past")
 	w := &owned{epoch: epoch, streams: make(map[Origin]*stream), settling: make(map[Origin]struct{})}
 	for _, o := range origins {
 		if o != p.self {

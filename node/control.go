@@ -10,7 +10,6 @@ import (
 	"github.com/pinocchio-nose/pinocchio/counter"
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/gossip"
-	"github.com/pinocchio-nose/pinocchio/node/wire"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
 
@@ -239,7 +238,7 @@ func (n *Node) heed(w *world) {
 	for _, o := range w.owners {
 		// This node's own rows as well: one at a later epoch was lost and came back, and what is in memory is of the time before.
 		if o.Owner != (counter.Origin{}) && !n.handing(o) {
-			n.learn(wire.Route{Partition: o.Partition, Owner: o.Owner, Epoch: o.Epoch})
+			n.learnStored(o)
 		}
 	}
 	n.slots.each(func(_ *slot, p *counter.Partition) {

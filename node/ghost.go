@@ -138,7 +138,7 @@ func (g *ghost) round(ctx context.Context) error {
 		sl.mu.Lock()
 		owner, epoch := sl.p.Owner()
 		sl.mu.Unlock()
-		p.Learn(owner, epoch)
+		p.LearnStored(owner, epoch)
 		p.Hello()
 		if owner, _ = p.Owner(); owner != (counter.Origin{}) {
 			batches[owner] = append(batches[owner], p)

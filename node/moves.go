@@ -112,6 +112,11 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 			if _, known := p.Owner(); p.Phase() != counter.Following || known > epoch {
 				return
 			}
+			if p.Dropped(epoch) { // an older state of the store, or of what was seen of it, gives it away a second time
+				n.afresh.add(id, epoch)
+				n.refresh()
+				return
+			}
 			if !p.Acquire(epoch, ledger[id], origins, await) {
 				n.tooOld(id, p.Persisted(), ledger[id][n.id])
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
+	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/node/wire"
 )
 
@@ -117,8 +118,11 @@ func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
 func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	before, weighed, kept := sl.p.Pending(), sl.p.PendingBytes(), sl.p.KeptBytes()
+	before, weighed, kept, has := sl.p.Pending(), sl.p.PendingBytes(), sl.p.KeptBytes(), sl.p.Persisted()
 	f(sl.p)
+	if sl.p.Persisted() < has {
+		sl.stored = nil // the store lost some: what it will have again is as young as that
+	}
 	if now := sl.p.KeptBytes(); now > kept && s.kept.Load()+int64(now-kept) > s.maxKept {
 		sl.p.LetGo(sl.p.Persisted()) // increments need the room more
 	}
@@ -143,13 +147,23 @@ func (s *slots) each(f func(sl *slot, p *counter.Partition)) {
 
 // learn takes note of an owner, as somebody told it.
 func (n *Node) learn(r wire.Route) {
-	if int(r.Partition) >= len(n.slots.all) {
+	n.heard(r.Partition, func(p *counter.Partition) bool { return p.Learn(r.Owner, r.Epoch) })
+}
+
+// learnStored takes note of an owner, as the store says.
+func (n *Node) learnStored(o flush.Ownership) {
+	n.heard(o.Partition, func(p *counter.Partition) bool { return p.LearnStored(o.Owner, o.Epoch) })
+}
+
+// heard takes note of news of a partition's owner; learn reports whether it was news.
+func (n *Node) heard(partition uint32, learn func(p *counter.Partition) bool) {
+	if int(partition) >= len(n.slots.all) {
 		return
 	}
-	sl := &n.slots.all[r.Partition]
+	sl := &n.slots.all[partition]
 	n.slots.change(sl, func(p *counter.Partition) {
 		lost := p.Phase() != counter.Following
-		if !p.Learn(r.Owner, r.Epoch) {
+		if !learn(p) {
 			return
 		}
 		if lost {

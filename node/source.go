@@ -109,7 +109,9 @@ func (s source) committed(b flush.Batch, o flush.Outcome) {
 func (n *Node) notOwner(b flush.Batch, now flush.Ownership) {
 	n.fenced.Add(1) // the next round logs how many: a node that was away loses all of its partitions in one flush
 	n.log.Debug("lost a partition before its flush", "partition", b.Partition, "epoch", b.Epoch, "owner", now.Owner, "owner_epoch", now.Epoch)
-	n.learn(wire.Route{Partition: b.Partition, Owner: now.Owner, Epoch: now.Epoch})
+	if now.Owner != (counter.Origin{}) {
+		n.learnStored(now)
+	}
 	sl := &n.slots.all[b.Partition]
 	n.slots.change(sl, func(p *counter.Partition) {
 		if owner, epoch := p.Owner(); owner == n.id && epoch == b.Epoch {

@@ -27,6 +27,7 @@ type auditor struct {
 	ids       map[counter.IDRef]idRow // as the store must have them
 	asked     map[counter.IDRef]int64 // the delta of the first request with each
 	ambiguous map[counter.IDRef]bool  // requests with different deltas were made
+	lostIDs   map[counter.IDRef]bool  // the store had it, and came back without it
 }
 
 // stream is everything that one origin accepted for one partition.
@@ -36,6 +37,12 @@ type stream struct {
 	logged    uint64    // durable in the log on disk
 	copied    uint64    // held by another process
 	lost      bool      // its host is gone, with its disk
+
+	once       uint64 // the highest that persisted ever was
+	rewound    bool   // the store came back with less
+	gone       uint64 // its process does not keep these any more
+	logRemoved bool
+	givenUp    bool // the log, by the operator
 }
 
 // record is one operation.
@@ -51,7 +58,8 @@ type record struct {
 	refused  uint64 // the last epoch at which an owner refused it
 	setAside int64  // what the origin has named as refused after its caller had gone
 	totals   []int64
-	away     bool // a process besides its origin has applied it
+	away     bool  // a process besides its origin has applied it
+	storedAt ticks // when the store got it first
 
 	counts bool // valid when persisted: it was not refused
 }
@@ -84,6 +92,7 @@ func newAuditor(w *world) *auditor {
 		w: w, tenures: make(map[tenureKey]*tenure),
 		sum: make([]wide, w.cfg.keys), aside: make([]wide, w.cfg.keys), handed: make([]uint64, w.cfg.partitions),
 		ids: make(map[counter.IDRef]idRow), asked: make(map[counter.IDRef]int64), ambiguous: make(map[counter.IDRef]bool),
+		lostIDs: make(map[counter.IDRef]bool),
 	}
 	for range w.cfg.partitions {
 		a.streams = append(a.streams, make(map[counter.Origin]*stream))
@@ -258,7 +267,7 @@ func (a *auditor) outboxes(n *node) {
 		if st == nil {
 			continue
 		}
-		if have := p.Persisted(); have > st.persisted || have+uint64(p.Pending()) != st.last() {
+		if have := p.Persisted(); have > st.once || have+uint64(p.Pending()) != st.last() {
 			a.w.broken("R6", "%s holds %d operations after %d; %d were accepted, and the store has %d",
 				n.name, p.Pending(), have, st.last(), st.persisted)
 		}
@@ -273,17 +282,17 @@ func (a *auditor) evidence(c *caller) {
 	w.mustBe(!r.resolved, "R7", "%s: operation %d was refused, and its caller told that it counts", c.n.name, c.number)
 	switch t.Level {
 	case counter.Persisted:
-		w.mustBe(c.number <= st.persisted, "R7", "%s: operation %d answered as persisted, the store has %d", c.n.name, c.number, st.persisted)
+		w.mustBe(c.number <= st.once, "R7", "%s: operation %d answered as persisted, the store has %d", c.n.name, c.number, st.once)
 	case counter.Held:
 		w.mark(markHeld)
-		two := c.number <= max(st.copied, st.persisted) || r.away
+		two := c.number <= max(st.copied, st.once) || r.away
 		w.mustBe(two, "R7", "%s: operation %d answered as held by two, nobody else has it", c.n.name, c.number)
 		fallthrough
 	case counter.Logged:
-		w.mustBe(c.number <= max(st.logged, st.persisted) || !w.cfg.logs, "R7", "%s: operation %d answered as logged, the log has %d", c.n.name, c.number, st.logged)
+		w.mustBe(c.number <= max(st.logged, st.once) || !w.cfg.logs, "R7", "%s: operation %d answered as logged, the log has %d", c.n.name, c.number, st.logged)
 		fallthrough
 	case counter.Applied:
-		w.mustBe(r.applied != 0 || c.number <= st.persisted, "R7", "%s: operation %d answered as applied, nobody has", c.n.name, c.number)
+		w.mustBe(r.applied != 0 || c.number <= st.once, "R7", "%s: operation %d answered as applied, nobody has", c.n.name, c.number)
 	}
 	if !t.HasTotal || t.Doubt || t.Replayed {
 		return
@@ -297,7 +306,7 @@ func (a *auditor) evidence(c *caller) {
 			return
 		}
 	}
-	w.mustBe(len(r.totals) == 0 && c.number <= st.persisted, "R8", "%s: operation %d answered with total %d, owners had %v, less %d",
+	w.mustBe(len(r.totals) == 0 && c.number <= st.once, "R8", "%s: operation %d answered with total %d, owners had %v, less %d",
 		c.n.name, c.number, t.Total, r.totals, after)
 }
 
@@ -309,6 +318,9 @@ func (a *auditor) refusedTo(c *caller) {
 
 // answered notes that a client may count on seeing the operation from now on.
 func (a *auditor) answered(p *part, number uint64) {
+	if !p.n.leased() || a.w.cfg.rewinds > 0 && p.tenure != nil && !p.tenure.current() {
+		return
+	}
 	seen := a.shownTo[p.id]
 	seen[p.n.id] = max(seen[p.n.id], number)
 }

@@ -65,6 +65,10 @@ func (t *tenure) once(rec *record, how counter.ResultCode, total int64) {
 	ref := t.a.refOf(rec)
 	row, counted := t.ids[ref]
 	switch {
+	case !t.current(): // it mixes two states of the store, until it finds out; its next flush does not match
+		if how == counter.Total || how == counter.NoTotal {
+			t.ids[ref] = idRow{delta: rec.delta, total: total, known: true}
+		}
 	case !counted:
 		w.mustBe(how != counter.Replayed && how != counter.IDReused, "R9", "%s takes %v for counted, which was not", t.p.n.name, ref)
 		if how != counter.OutOfRange {
@@ -121,6 +125,10 @@ func (a *auditor) stored(b *pendingBatch, rec *record) {
 	a.w.mustBe(!twice, "R9", "%v is counted twice: %v before", ref, before)
 	a.w.mustBe(b.IDs[i].Fingerprint == counter.Fingerprint(rec.delta), "R9", "the row of %v is that of another increment", ref)
 	a.ids[ref] = idRow{delta: rec.delta, total: b.IDs[i].Total, known: true}
+	if a.lostIDs[ref] {
+		a.w.mark(markIDLost)
+		a.lostIDs[ref] = false
+	}
 }
 
 // countedOnce says that an increment which did not count itself stands for one that did.
@@ -140,6 +148,9 @@ func (a *auditor) countedOnce(r *record) bool {
 // answeredByStore checks an answer that a key's row gave.
 func (a *auditor) answeredByStore(row *counter.IDRow, delta int64) {
 	a.w.mark(markIDStored)
+	if _, lost := a.lostIDs[row.IDRef]; lost {
+		return // it was stored, and is sent again
+	}
 	have, counted := a.ids[row.IDRef]
 	a.w.mustBe(counted && have.delta == delta, "R9", "%v is answered as stored, and is not", row.IDRef)
 	a.w.mustBe(have.total == row.Total, "R9", "%v is answered with %d, the first answer was %d", row.IDRef, row.Total, have.total)

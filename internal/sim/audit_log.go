@@ -22,8 +22,8 @@ func (a *auditor) logged(p *part, n uint64) {
 func (a *auditor) recovered(partition uint32, origin counter.Origin, first uint64, ops []counter.Op) {
 	st := a.stream(partition, origin)
 	last := first + uint64(len(ops)) - 1
-	a.w.mustBe(first-1 <= st.persisted, "R6", "the log of %s begins with %d, the store has %d", a.w.name(origin), first, st.persisted)
-	a.w.mustBe(max(last, st.persisted) >= st.logged, "R6", "the log of %s ends with %d, it had confirmed %d", a.w.name(origin), last, st.logged)
+	a.w.mustBe(first-1 <= st.once, "R6", "the log of %s begins with %d, the store has %d", a.w.name(origin), first, st.persisted)
+	a.w.mustBe(max(last, st.once) >= st.logged, "R6", "the log of %s ends with %d, it had confirmed %d", a.w.name(origin), last, st.logged)
 	if last > st.logged && len(ops) > 0 {
 		a.w.mark(markLogMore) // maybe not durable even now: the next crash may take it
 	}

@@ -39,6 +39,7 @@ type run struct {
 
 // opening is the state of the store that an owner starts from, as the auditor knows it.
 type opening struct {
+	timeline  int
 	persisted map[counter.Origin]uint64
 	sum       []wide
 	ids       map[counter.IDRef]idRow
@@ -47,7 +48,10 @@ type opening struct {
 func (a *auditor) opening(take []ownership) map[uint32]*opening {
 	out := make(map[uint32]*opening)
 	for _, o := range take {
-		op := &opening{persisted: make(map[counter.Origin]uint64), sum: slices.Clone(a.sum), ids: maps.Clone(a.ids)}
+		op := &opening{timeline: a.w.store.timeline, persisted: make(map[counter.Origin]uint64), sum: slices.Clone(a.sum), ids: maps.Clone(a.ids)}
+		if a.w.store.owners[o.partition] != o { // it was, before the store came back from an older state
+			op.timeline = -1
+		}
 		for id, s := range a.streams[o.partition] {
 			op.persisted[id] = s.persisted
 		}
@@ -192,6 +196,9 @@ func (t *tenure) total(key int, v int64) {
 // contains whatever was shown to somebody before. It returns what it contains.
 func (a *auditor) served(p *part, key int, v int64) []streamMark {
 	w, t := a.w, p.tenure
+	if !t.current() {
+		return nil // it mixes two states of the store, until it finds out
+	}
 	row := w.store.owners[p.id]
 	w.mustBe(row.owner == p.n.id && row.epoch == t.epoch, "R8", "%s serves a total of partition %d at epoch %d, which is %s's at epoch %d",
 		p.n.name, p.id, t.epoch, w.name(row.owner), row.epoch)

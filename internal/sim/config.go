@@ -49,11 +49,15 @@ type config struct {
 	ids      int // how many keys there are of each counter
 	misuse   int // chance that one is used again for another increment
 	repeated int // chance that a request is made twice, though the first is under way
+
+	rewinds int   // how many times the store comes back from an older state
+	window  ticks // how old that state is at most
+	keep    ticks // for how long operations are kept although the store has them; 0: they are not
 }
 
 // draw makes a history's settings. Each kind of fault is left out in a good part of the histories: what it would hide
 // comes to light there.
-func draw(rng *rand.Rand) config {
+func draw(seed uint64, rng *rand.Rand) config {
 	some := func(of int) int {
 		if rng.IntN(3) == 0 {
 			return 0
@@ -97,5 +101,21 @@ func draw(rng *rand.Rand) config {
 	if rng.IntN(2) == 0 {
 		c.limits.MaxClean = rng.IntN(3)
 	}
+	if seed%5 == 1 {
+		c.drawRewinds(rng)
+	}
 	return c
+}
+
+// drawRewinds makes the store come back from older states. Refusals are left out of these histories: the store forgets them, and
+// then an operation that was refused may count, which the log's replay shows already. So are copies: they guard against the
+// loss of a host.
+func (c *config) drawRewinds(rng *rand.Rand) {
+	c.rewinds = 1 + rng.IntN(3)
+	c.window = 50 + ticks(rng.IntN(250))
+	c.keep = c.window + 4*leaseTTL
+	if rng.IntN(6) == 0 { // too short: the store may lose more
+		c.keep = 20 + ticks(rng.IntN(100))
+	}
+	c.extreme, c.misuse, c.copies, c.lostHost = false, 0, false, false
 }

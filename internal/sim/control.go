@@ -24,30 +24,39 @@ func (n *node) round() {
 	n.nextRound = n.w.now + roundEvery
 	sent := n.w.now
 	n.rounds++
-	type renewal struct {
-		view
-		ok bool
-	}
-	ask(n, func() renewal {
-		v, ok := n.w.store.renew(n.id, n.w.now)
-		return renewal{v, ok}
-	}, func(r renewal, o outcome) {
+	n.rewind.known = n.epochs()
+	ask(n, func() renewal { return n.w.store.renew(n.id, n.w.now) }, func(r renewal, o outcome) {
 		if o != answered {
 			n.nextRound = n.w.now + roundEvery/2
 			n.controlled()
 			return
 		}
-		if !r.ok {
+		if r.missing {
+			n.reregister()
+			return
+		}
+		if r.closed {
 			n.w.mustBe(n.closing, "R12", "%s was closed while it ran", n.name)
 			return
 		}
 		n.viewOf = n.rounds
+		n.storeAnswered()
+		n.rewind.timeline = r.timeline
 		// Only a node that has learned what it lost may trust its lease again.
 		n.heed(r.view)
 		if !n.closing {
 			n.trustUntil = max(n.trustUntil, sent+leaseTrust)
 		}
-		n.adopt(n.mine(), true, func() { n.claim(func() { n.release(); n.controlled() }) })
+		n.startAfresh(func() {
+			n.reclaim(func() {
+				n.adopt(n.mine(), true, func() {
+					n.claim(func() {
+						n.release()
+						n.verify(func() { n.letGo(); n.controlled() })
+					})
+				})
+			})
+		})
 	})
 }
 
@@ -56,7 +65,7 @@ func (n *node) heed(v view) {
 	n.view = v
 	for _, o := range v.owners {
 		if o.owner != (counter.Origin{}) { // it may be this node itself, at a later epoch than the one that it still acts at
-			n.parts[o.partition].learn(o)
+			n.parts[o.partition].learnStored(o)
 		}
 	}
 	for _, p := range n.parts {
@@ -83,10 +92,15 @@ func (n *node) heed(v view) {
 }
 
 // learn takes note of an owner, as somebody told it.
-func (p *part) learn(o ownership) {
+func (p *part) learn(o ownership) { p.heard(o, p.Learn) }
+
+// learnStored takes note of an owner, as the store says.
+func (p *part) learnStored(o ownership) { p.heard(o, p.LearnStored) }
+
+func (p *part) heard(o ownership, learn func(counter.Origin, uint64) bool) {
 	was := p.Phase()
 	p.watch(func() {
-		if !p.Learn(o.owner, o.epoch) {
+		if !learn(o.owner, o.epoch) {
 			return
 		}
 		p.retryAt = 0
@@ -101,6 +115,9 @@ func (p *part) learn(o ownership) {
 func (n *node) mine() (take []ownership) {
 	for _, o := range n.view.owners {
 		p := n.parts[o.partition]
+		if _, waits := n.rewind.afresh[o.partition]; waits {
+			continue
+		}
 		if _, epoch := p.Owner(); o.owner == n.id && p.Phase() == counter.Following && epoch <= o.epoch {
 			take = append(take, o)
 			if n.w.audit.handed[o.partition] == o.epoch {
@@ -171,7 +188,15 @@ func (n *node) adopt(take []ownership, settle bool, then func()) {
 			if _, known := p.Owner(); p.Phase() != counter.Following || known > own.epoch {
 				continue
 			}
+			if p.Dropped(own.epoch) {
+				n.w.mark(markDropped)
+				n.rewind.afresh[p.id] = own.epoch
+				continue
+			}
 			p.acquire(own, &a, origins, await, settle)
+			if !n.alive {
+				return
+			}
 		}
 		then()
 	})
@@ -181,7 +206,14 @@ func (p *part) acquire(own ownership, a *adoption, origins, await []counter.Orig
 	w := p.n.w
 	w.logf("%s owns partition %d at epoch %d, settle %v, ledger %v", p.n.name, p.id, own.epoch, settle, a.ledger[p.id])
 	p.tenure = w.audit.begin(p, own.epoch, a.audit[p.id])
-	p.Acquire(own.epoch, a.ledger[p.id], origins, await)
+	had := p.Persisted()
+	if !p.Acquire(own.epoch, a.ledger[p.id], origins, await) && !p.n.closing { // its rows go when it closes
+		p.n.tooOld(p, a.ledger[p.id][p.n.id])
+		return
+	}
+	if p.Persisted() < had {
+		w.mark(markRestoreAcquire)
+	}
 	w.audit.ownOutbox(p)
 	if len(await) > 0 {
 		w.mark(markSettleWait)

@@ -231,7 +231,7 @@ func (n *node) haunt(old *journal.Old) {
 		}
 		first := max(1, s.First)
 		w.audit.recovered(p.id, old.Origin, first, ops)
-		g.parts = append(g.parts, &ghostPart{Partition: counter.Restore(p.id, old.Origin, first, ops)})
+		g.parts = append(g.parts, &ghostPart{Partition: counter.Restore(p.id, old.Origin, first, ops), base: first - 1})
 	}
 	w.logf("%s resends the log of %s: %v", n.name, w.name(old.Origin), old.Streams)
 	n.ghosts = append(n.ghosts, g)

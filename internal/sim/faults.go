@@ -18,6 +18,7 @@ func (w *world) planFaults() {
 	if w.cfg.lostHost {
 		plan(1, w.loseHost)
 	}
+	plan(w.cfg.rewinds, w.rewindStore)
 	plan(w.cfg.pauses, w.pauseOne)
 	plan(w.cfg.cuts, w.cutOne)
 	plan(w.cfg.outages, w.outage)
@@ -44,7 +45,9 @@ func (w *world) leaveOne() {
 	}
 	n.leaving = true
 	w.logf("%s is leaving", n.name)
-	n.w.store.byID[n.id].draining = true
+	if row := n.w.store.byID[n.id]; row != nil {
+		row.draining = true
+	}
 	for i := range n.opinion {
 		n.opinion[i] = w.otherSlot(n.slot)
 	}
@@ -173,8 +176,15 @@ func (w *world) unrest() (what []string) {
 		if !n.ready || n.leaving || n.flights > 0 {
 			what = append(what, n.name+" is starting, leaving or flushing")
 		}
+		if len(n.rewind.afresh) > 0 || n.rewind.verified < w.store.timeline {
+			what = append(what, n.name+" has not got over an older state of the store")
+		}
 		for _, p := range n.parts {
 			switch {
+			case p.Persisted() > w.store.ledger[p.id][n.id]:
+				what = append(what, n.name+" has not heard what the store lost")
+			case p.Phase() == counter.Owning && w.store.owners[p.id].owner != n.id:
+				what = append(what, n.name+" owns what the store says is another's")
 			case p.Pending() > 0:
 				what = append(what, n.name+" has operations pending")
 			case p.Phase() == counter.Releasing || p.Dirty():

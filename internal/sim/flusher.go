@@ -133,10 +133,14 @@ func (n *node) sortOut(batches []*pendingBatch, r *result) {
 			n.committed(b, nil) // the new owner may have gone further
 		case moved:
 			n.notOwner(b, owner)
+		case slices.Contains(r.taken, b.Partition):
+			n.w.broken("R9", "%s: batch %+v counts a key that is stored", n.name, b.Batch)
 		case len(r.ledger[b.Partition]) == 0:
 			innocent = append(innocent, b)
 		case exact && b.NewOwner == (counter.Origin{}):
 			n.committed(b, nil)
+		case n.w.rewound():
+			n.conflict(b.Partition, b.Epoch)
 		default:
 			n.w.broken("R3", "%s: batch %+v stands neither before nor after: %v", n.name, b.Batch, r.ledger[b.Partition])
 		}
@@ -219,8 +223,13 @@ func (n *node) notify(partition uint32, pr counter.Progress) {
 func (n *node) notOwner(b *pendingBatch, now ownership) {
 	p := n.parts[b.Partition]
 	n.w.mark(markNotOwner)
-	p.learn(now)
+	p.learnStored(now)
 	if owner, epoch := p.Owner(); owner == n.id && epoch == b.Epoch {
+		if n.w.rewound() { // the store names no later epoch: it came back from an older state
+			p.watch(func() { p.Drop() })
+			n.wanted = true
+			return
+		}
 		n.w.broken("R5", "%s: the store refuses its owner at epoch %d and names no later one: %v", n.name, b.Epoch, now)
 	}
 	n.wanted = true

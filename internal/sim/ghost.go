@@ -17,6 +17,7 @@ type ghost struct {
 
 type ghostPart struct {
 	*counter.Partition
+	base    uint64 // the log lacks these
 	sending bool
 	done    bool
 }
@@ -33,6 +34,9 @@ func (g *ghost) round() {
 	case g.old == nil && (!known || s.leaseLeft > 0): // closed, so that the store has everything; or back
 		g.leave()
 		return
+	case !known && n.w.rewound():
+		g.giveUp()
+		return
 	case !known:
 		n.w.broken("R6", "%s has the log of %s, which the store does not know", n.name, n.w.name(g.origin))
 	}
@@ -40,10 +44,13 @@ func (g *ghost) round() {
 		if p.done || p.sending {
 			continue
 		}
-		p.Learn(n.parts[p.ID()].Owner())
+		p.LearnStored(n.parts[p.ID()].Owner())
 		p.Hello()
 		if owner, _ := p.Owner(); owner != (counter.Origin{}) {
 			g.send(p, n.w.byID[owner])
+		}
+		if !n.alive {
+			return // it stops: the store lacks what the log does not hold
 		}
 	}
 	n.after(n.w.between(10, 40), g.round)
@@ -83,7 +90,8 @@ func (g *ghost) take(p *ghostPart, epoch uint64, a *counter.Answer) {
 	}
 	switch p.Take(epoch, a) {
 	case counter.Diverge:
-		w.broken("R4", "the owner of partition %d has less of %s than the store once had", p.ID(), w.name(g.origin))
+		g.diverged(p, a.Applied)
+		return
 	case counter.Lookup, counter.Later:
 		g.n.wanted = true
 	}
@@ -101,6 +109,7 @@ func (g *ghost) finish() {
 		return
 	}
 	w.mark(markGhostDone)
+	w.audit.logGone(g.origin)
 	err := g.old.Remove()
 	w.mustBe(err == nil, "R6", "%s cannot remove a log: %v", n.name, err)
 	if w.cfg.copies {

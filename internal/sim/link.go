@@ -55,6 +55,9 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 	believed := was == counter.Following && now == epoch && a.Code == counter.OK && a.Epoch == epoch
 	var v counter.Verdict
 	p.watch(func() { v = p.Take(epoch, a) })
+	if p.Persisted() < had {
+		w.mark(markRestoreTake)
+	}
 	if was != counter.Following {
 		return
 	}
@@ -65,9 +68,10 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 	case counter.Later:
 		p.retryAt = w.now + w.between(1, 10)
 	case counter.Lookup:
-		w.broken("R5", "%s: two processes disagree about the owner of partition %d at epoch %d", p.n.name, p.id, epoch)
+		p.n.wanted = true
+		w.mustBe(w.rewound(), "R5", "%s: two processes disagree about the owner of partition %d at epoch %d", p.n.name, p.id, epoch)
 	case counter.Diverge:
-		w.broken("R4", "%s: the owner of partition %d has less than the store once had", p.n.name, p.id)
+		p.n.tooOld(p, a.Applied)
 	}
 }
 
@@ -106,6 +110,9 @@ func (p *part) handle(from counter.Origin, s counter.Section, resent bool) count
 	case counter.Unknown:
 		w.mark(markUnknown)
 	case counter.Gap:
+		if w.rewound() {
+			break
+		}
 		// An origin's acknowledgements come from the owner of its epoch alone, and it has one section under way.
 		w.broken("R2", "gap: %s sends %d to %s, which has %d", w.name(from), s.First, n.name, a.Applied)
 	}

@@ -87,6 +87,20 @@ const (
 	markCopyResent
 	markHostLost
 	markHeldByLoser
+	markRollback
+	markConflict
+	markVerified
+	markReclaim
+	markReregister
+	markRestoreTake
+	markRestoreAcquire
+	markRestored
+	markIDLost
+	markDropped
+	markBeyond
+	markLogBeyond
+	markGhostAgain
+	markLostByRollback
 	marks
 )
 
@@ -166,6 +180,20 @@ var markNames = [marks]string{
 	markCopyResent:        "copies resent for a process without a lease",
 	markHostLost:          "host lost with its disk",
 	markHeldByLoser:       "held by an owner that lost the partition, and lost with its origin's host (known limit)",
+	markRollback:          "store came back from an older state",
+	markConflict:          "partition started afresh since the ledger did not match",
+	markVerified:          "owner found the ledger behind",
+	markReclaim:           "partition reclaimed above a known epoch",
+	markReregister:        "process registered again",
+	markRestoreTake:       "origin took back what the store had lost",
+	markRestoreAcquire:    "owner took back what the store had lost",
+	markRestored:          "stream whole again after the store had lost a part",
+	markIDLost:            "idempotency key lost by the store and counted again, once",
+	markDropped:           "epoch that was given up before, acquired again under a later one",
+	markBeyond:            "process stopped: the store lost what it no longer kept",
+	markLogBeyond:         "log given up: the store came back without its process, or without what it lacks (known limit)",
+	markGhostAgain:        "process stopped and started, since the store lost what a log had resent (known limit)",
+	markLostByRollback:    "stream that a rollback cut, whose process had ended (known limit)",
 }
 
 func (m mark) String() string { return markNames[m] }
@@ -183,7 +211,7 @@ const (
 	// often is how many times the tests must have taken each path.
 	often = 100
 	// limitOften is the same for the known limits, which take several faults at once.
-	limitOften = 10
+	limitOften = 5
 )
 
 // Rare returns the names of the paths that were not taken often enough.

@@ -70,7 +70,11 @@ func ask[T any](n *node, do func() T, done func(T, outcome)) {
 	if lost() {
 		return
 	}
+	timeline := w.store.timeline
 	w.at(w.latency(w.cfg.storeSlow), func() {
+		if timeline != w.store.timeline {
+			return // the connection broke
+		}
 		if !w.up {
 			n.after(1, func() { finish(none, nothing) })
 			return

@@ -49,6 +49,7 @@ type node struct {
 	held    copies
 	scribe  *scribe  // nil: no log on disk
 	ghosts  []*ghost // past processes of this host, whose logs are resent
+	rewind  rewinding
 }
 
 // part is one partition at a node.
@@ -72,9 +73,11 @@ func (w *world) start(slot int) {
 	n := &node{w: w, slot: slot, alive: true, name: fmt.Sprintf("n%d%c", slot, 'a'+w.starts[slot]-1)}
 	n.id[0], n.id[15] = byte(slot+1), byte(w.starts[slot])
 	for p := range w.cfg.partitions {
-		n.parts = append(n.parts, &part{Partition: counter.New(uint32(p), n.id).With(counter.Holders{Log: w.cfg.logs}), n: n, id: uint32(p)})
+		n.parts = append(n.parts, &part{Partition: counter.New(uint32(p), n.id).With(counter.Holders{Log: w.cfg.logs, Keep: w.cfg.keep > 0}), n: n, id: uint32(p)})
 		n.opinion = append(n.opinion, w.wish(p))
 	}
+	n.rewind.afresh, n.rewind.stored = make(map[uint32]uint64), make([][]kept, w.cfg.partitions)
+	n.rewind.lastRound, n.rewind.lastVerify = w.now, w.now
 	w.slots[slot], w.byID[n.id] = n, n
 	w.logf("%s starts", n.name)
 	n.openLog()
@@ -192,6 +195,7 @@ func (n *node) leave() {
 	}
 	n.closing = true
 	n.removeLog()
+	n.w.audit.logGone(n.id)
 	n.trustUntil = 0 // from here on, others may take what it owns at any moment
 	ask(n, func() bool { n.w.store.close(n.id); return true }, func(_ bool, o outcome) {
 		n.w.logf("%s has left (%d)", n.name, o) // without an answer its lease will run out, or it is closed all the same

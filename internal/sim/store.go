@@ -10,6 +10,7 @@ type store struct {
 	ledger    []map[counter.Origin]uint64
 	counters  map[string]int64
 	ids       map[counter.IDRef]counter.IDRow
+	timeline  int // how many times it came back from an older state
 }
 
 type process struct {
@@ -78,19 +79,29 @@ func (s *store) register(id counter.Origin, now ticks) view {
 	return s.view(now)
 }
 
-// renew extends a lease; false when the process was closed.
-func (s *store) renew(id counter.Origin, now ticks) (view, bool) {
+// renewal is the answer to a process that renews its lease.
+type renewal struct {
+	view
+	missing  bool // the process is not known
+	closed   bool
+	timeline int
+}
+
+// renew extends a lease.
+func (s *store) renew(id counter.Origin, now ticks) renewal {
 	p := s.byID[id]
 	if p == nil || p.closed {
-		return view{}, false
+		return renewal{missing: p == nil, closed: p != nil}
 	}
 	p.leaseUntil = max(p.leaseUntil, now+leaseTTL)
-	return s.view(now), true
+	return renewal{view: s.view(now), timeline: s.timeline}
 }
 
 // close ends a process all of whose operations are persisted: its ledger rows go with it.
 func (s *store) close(id counter.Origin) {
-	s.byID[id].closed = true
+	if p := s.byID[id]; p != nil {
+		p.closed = true
+	}
 	for _, rows := range s.ledger {
 		delete(rows, id)
 	}

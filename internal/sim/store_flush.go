@@ -25,6 +25,7 @@ type result struct {
 	owners  map[uint32]ownership // of partitions that are not the node's at the batch's epoch
 	ledger  map[uint32][]mismatch
 	refused []string // keys whose deltas the database can never take; nothing was written
+	taken   []uint32 // partitions whose batch has an idempotency key that is stored already
 }
 
 // flush applies the statement, or writes nothing.
@@ -33,7 +34,7 @@ func (s *store) flush(st statement) result {
 	for _, b := range st.batches {
 		s.match(st.node, &b.Batch, &r)
 	}
-	if len(r.owners)+len(r.ledger) > 0 {
+	if len(r.owners)+len(r.ledger)+len(r.taken) > 0 {
 		return r
 	}
 	for _, b := range st.batches {
@@ -60,9 +61,17 @@ func (s *store) match(node counter.Origin, b *counter.Batch, r *result) {
 	}
 	for _, m := range b.Moves {
 		at, row := s.ledger[b.Partition][m.Origin]
-		tombstone := !row && s.byID[m.Origin].closed
+		tombstone := !row && (s.byID[m.Origin] == nil || s.byID[m.Origin].closed)
 		if at != m.From || tombstone {
 			r.ledger[b.Partition] = append(r.ledger[b.Partition], mismatch{m.Origin, at})
+		}
+	}
+	if len(r.ledger[b.Partition]) > 0 {
+		return // maybe by this very batch
+	}
+	for _, row := range b.IDs {
+		if _, taken := s.ids[row.IDRef]; taken && !slices.Contains(r.taken, b.Partition) {
+			r.taken = append(r.taken, b.Partition)
 		}
 	}
 }

@@ -58,7 +58,7 @@ const storeSlot = -1
 func newWorld(seed uint64, trace io.Writer) *world {
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	w := &world{
-		cfg: draw(rng), rng: rng, trace: trace, up: true,
+		cfg: draw(seed, rng), rng: rng, trace: trace, up: true,
 		byID: make(map[counter.Origin]*node), cut: make(map[[2]int]bool),
 	}
 	w.store = newStore(w.cfg.partitions)

@@ -35,11 +35,14 @@ const (
 	storeFile     = "internal/sim/store_flush.go"
 	nodeFile      = "internal/sim/node.go"
 	controlFile   = "internal/sim/control.go"
+	rewindFile    = "internal/sim/rewind.go"
+	rewoundFile   = "internal/sim/store_rewind.go"
 )
 
 // seeds leads to mistakes that the first seeds do not meet: the mutant's name, and a seed to play besides.
 var seeds = map[string]int{
 	"increments join an operation whose callers were told that the log has failed (was so)": 23138,
+	"an older state of the store is reclaimed only by the ring (was so)":                    8451,
 }
 
 // mutants are grouped by the rule that they break first. Those marked "was so" are mistakes that the core once had.
@@ -189,6 +192,25 @@ var mutants = []mutant{
 		"		o.kept = append(o.kept, o.ops[:k]...)\n", "		o.kept = append(o.kept, o.ops[:k-1]...)\n")},
 	{"what the store lost is not sent again", "R6", outboxFile, one(
 		"	o.persisted, o.heard = n, min(o.heard, n)\n	o.rewind()\n", "	o.persisted, o.heard = n, min(o.heard, n)\n")},
+
+	{"for an older state of the store, nothing is kept", "R6", partitionFile, one(
+		"p.out.hasLog, p.out.keeps = h.Log, h.Keep\n", "p.out.hasLog, p.out.keeps = h.Log, h.Keep && h.Log && !h.Keep\n")},
+	{"for an older state of the store, things are kept too briefly", "R6", rewindFile, one(
+		"r.clock-marks[old].at >= n.w.cfg.keep;", "r.clock-marks[old].at >= n.w.cfg.keep/2;")},
+	{"an older state of the store is reclaimed at its own next epoch", "R5", rewoundFile, []edit{
+		{"			row.owner, row.epoch = id, r.above+1\n", "			row.owner, row.epoch = id, row.epoch+1\n"},
+		{"		if row.owner == id && row.epoch == r.above+1 {\n", "		if row.owner == id {\n"},
+	}},
+	{"an older state of the store leaves the news of the newer", "R6", outboxFile, one(
+		"	o.persisted, o.heard = n, min(o.heard, n)\n", "	o.persisted = n\n")},
+	{"in an older state of the store, a given-up epoch is taken again (was so)", "R5", partitionFile, one(
+		"return epoch <= p.dropped }", "return epoch+1 <= p.dropped }")},
+	{"an older state's second owner of an epoch is not believed (was so)", "R5", partitionFile, one(
+		"	if epoch < p.epoch || epoch == p.epoch && owner == p.owner {\n", "	if epoch <= p.epoch {\n")},
+	{"an older state of the store is reclaimed only by the ring (was so)", "R12", rewindFile, one(
+		"known > o.epoch {", "known > o.epoch && n.opinion[o.partition] == n.slot {")},
+	{"an older state of the store is not looked for in the ledger", "R6", rewindFile, one(
+		"		if a.ledger[partition][s.id] < has[s.id] {\n", "		if a.ledger[partition][s.id] < has[s.id] && s.id == n.id {\n")},
 
 	{"the log is not synced", "R7", logFile, one(
 		"	if err := s.file.Sync(); err != nil {\n", "	if err := s.file.Sync(); err != nil && s == nil {\n")},
