@@ -16,7 +16,7 @@ const textForeignKey = "does not begin with a prefix that this credential is for
 // or a total, and what there is not.
 func openRoute(r route, path []byte) bool {
 	switch r {
-	case routeUnknown, routeHealth, routeReady, routeMetrics:
+	case routeUnknown, routeHealth, routeReady, routeMetrics, routeSpec:
 		return true
 	case routePage:
 		return !bytes.HasSuffix(path, []byte("events")) // its stream, however the path is written

@@ -159,6 +159,7 @@ func readProbes() (all []probe) {
 	add(422, "/api/v1/counters?offset=1", nil)
 	add(503, "/api/v1/counters", &fakeService{err: node.ErrStoreDown})
 	add(200, "/api/v1/cluster", nil)
+	add(200, "/api/v1/audit", nil)
 	add(200, "/healthz", nil)
 	add(200, "/readyz", nil)
 	add(503, "/readyz", &fakeService{notReady: errors.New("no lease")})

@@ -19,7 +19,7 @@ import (
 // announced is what the document says of parts that this release does not have yet. An entry that turns out to be served
 // is a fault: it must go from here and get its probes.
 func announced() []string {
-	return []string{"/api/v1/audit", " 401", " 403", " 429"}
+	return []string{" 401", " 403", " 429"}
 }
 
 // loadSpec returns the document, which must be valid by itself.
