@@ -7,6 +7,7 @@ SHELL := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 COVERAGE_MIN ?= 85
 SEEDS ?= 100000
+FUZZTIME ?= 30s
 FAULTS ?=
 DURATION ?= 10m
 SEED ?= 0
@@ -22,7 +23,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test manifests race cover check bench bench-go simulate mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test manifests race cover check bench bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,11 +67,15 @@ bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="
 bench-go: ## benchmarks of single packages
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
-simulate: ## SEEDS seeded histories of the protocol core
-	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim
+simulate: ## SEEDS seeded histories of the protocol, on all processors; tells how fast, what they met, and what they prove
+	PINOCCHIO_SEEDS=$(SEEDS) CGO_ENABLED=0 go test -count=1 -timeout 0 -v ./internal/sim -run TestSimulation_KeepsTheRules
 
-mutants: ## plants known faults in the protocol core, one after another, and shows which test catches each
-	go run ./scripts/mutants
+fuzz: ## every fuzz target, each for FUZZTIME; failures stay in testdata/fuzz
+	scripts/fuzz $(FUZZTIME)
+
+mutants: ## plants known faults in core, log and store, one after another, and shows which test catches each
+	scripts/need postgres
+	$(WITH_POSTGRES) go run ./scripts/mutants
 
 faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
 	scripts/need postgres

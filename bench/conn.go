@@ -37,9 +37,8 @@ func (a *arrivals) Read(p []byte) (int, error) {
 }
 
 // dial connects to a target. Nothing has been sent when it fails.
-func dial(ctx context.Context, host string, target int, timeout time.Duration) (*conn, error) {
-	d := net.Dialer{Timeout: min(timeout, dialTimeout)}
-	nc, err := d.DialContext(ctx, "tcp", host)
+func dial(ctx context.Context, at place, target int, timeout time.Duration) (*conn, error) {
+	nc, err := at.connect(ctx, min(timeout, dialTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func newConn(nc net.Conn, target int, timeout time.Duration) *conn {
 	return c
 }
 
-// dialTimeout bounds a connect: it needs one round trip, however slow the server.
+// dialTimeout bounds a connect: it needs one round trip, with TLS two or three, however slow the server.
 const dialTimeout = 2 * time.Second
 
 // extend moves the deadline when less than the timeout is left.
@@ -73,5 +72,5 @@ func (c *conn) stale(now time.Time) bool {
 	if c.br.Buffered() > 0 {
 		return true
 	}
-	return now.Sub(c.wire.at) > idleCheck && readable(c.net)
+	return now.Sub(c.wire.at) > idleCheck && readable(under(c.net))
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"net"
 	"net/url"
@@ -68,6 +69,7 @@ type node struct {
 	sums   *sums
 	addr   string
 	server *fasthttp.Server // nil: does not run
+	secure *tls.Config      // nil: without TLS
 	ln     net.Listener
 	served chan error
 
@@ -103,6 +105,9 @@ func (n *node) start() {
 		n.t.Fatal(err)
 	}
 	n.ln, n.addr = ln, ln.Addr().String()
+	if n.secure != nil {
+		ln = tls.NewListener(ln, n.secure)
+	}
 	n.server = &fasthttp.Server{Handler: n.handle, IdleTimeout: 10 * time.Second, Logger: quiet{}}
 	n.served = make(chan error, 1)
 	n.draining.Store(false)

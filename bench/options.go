@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,8 @@ type StoreReader interface {
 
 // Options of a run. Start from DefaultOptions.
 type Options struct {
-	Targets      []string      // URLs (http://host:port) or host:port; connections spread evenly over them
+	Targets      []string      // URLs (http://host:port, https://host:port) or host:port; connections spread evenly over them
+	TLS          *tls.Config   // for https targets: whom to trust; nil: the system's authorities
 	Connections  int           // one worker each
 	Requests     int64         // stop after so many; 0: no such limit
 	Duration     time.Duration // stop starting requests after so long; 0: no such limit. One of the two must be set
@@ -100,7 +102,7 @@ func (o Options) Validate() error {
 	}
 	check(len(o.Targets) > 0, "targets: name at least one")
 	for _, t := range o.Targets {
-		if _, err := parseTarget(t); err != nil {
+		if _, _, err := parseTarget(t); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -158,37 +160,37 @@ func isToken(s string) bool {
 	})
 }
 
-// parseTarget returns host:port of a target, which is an http URL without path or just host:port.
-func parseTarget(s string) (string, error) {
-	host := s
+// parseTarget returns host:port of a target, which is an http or https URL without path or just host:port.
+func parseTarget(s string) (host string, secure bool, err error) {
+	host = s
 	if strings.Contains(s, "://") {
 		u, err := url.Parse(s)
 		if err != nil {
-			return "", fmt.Errorf("target: %w", err)
+			return "", false, fmt.Errorf("target: %w", err)
 		}
-		if u.Scheme != "http" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return "", fmt.Errorf("target: %q is not of the form http://host:port", s)
+		if u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return "", false, fmt.Errorf("target: %q is not of the form http://host:port or https://host:port", s)
 		}
-		host = u.Host
+		host, secure = u.Host, u.Scheme == "https"
 		if u.Port() == "" {
-			host = net.JoinHostPort(u.Hostname(), "80")
+			host = net.JoinHostPort(u.Hostname(), map[bool]string{false: "80", true: "443"}[secure])
 		}
 	}
 	name, port, err := net.SplitHostPort(host)
 	if err != nil || name == "" {
-		return "", fmt.Errorf("target: %q is neither http://host:port nor host:port", s)
+		return "", false, fmt.Errorf("target: %q is neither http(s)://host:port nor host:port", s)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("target: %q: the port is not in 1..65535", s)
+		return "", false, fmt.Errorf("target: %q: the port is not in 1..65535", s)
 	}
-	return host, nil
+	return host, secure, nil
 }
 
 // hosts returns host:port of each target. The options are valid.
 func (o Options) hosts() []string {
 	hosts := make([]string, len(o.Targets))
 	for i, t := range o.Targets {
-		hosts[i], _ = parseTarget(t)
+		hosts[i], _, _ = parseTarget(t)
 	}
 	return hosts
 }

@@ -8,7 +8,7 @@ import (
 
 func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 	o := Options{
-		Targets: []string{"https://a:1", "b"}, Connections: -1, Requests: -1, Duration: -1, Pipeline: 5000, Rate: -1,
+		Targets: []string{"ftp://a:1", "b"}, Connections: -1, Requests: -1, Duration: -1, Pipeline: 5000, Rate: -1,
 		KeyPrefix: strings.Repeat("x", 600), Distribution: "normal", Value: maxValue + 1, Durability: "a\r\nb",
 		Store: table(func(map[string]int64) error { return nil }), MaxDrifts: -1,
 	}
@@ -17,7 +17,7 @@ func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 		t.Fatal("valid")
 	}
 	for _, want := range []string{
-		`"https://a:1"`, `"b"`, "connections:", "requests:", "duration:", "pipeline:", "rate:", "keys:", "key prefix:",
+		`"ftp://a:1"`, `"b"`, "connections:", "requests:", "duration:", "pipeline:", "rate:", "keys:", "key prefix:",
 		"distribution:", "value:", "durability:", "store:", "max drifts:", "\ntimeout:", "ready timeout:", "probe interval:",
 		"verify timeout:", "progress interval:",
 	} {
@@ -55,7 +55,9 @@ func TestOptions_ReadTargets(t *testing.T) {
 		"http://example.test":    "example.test:80",
 		"[::1]:3333":             "[::1]:3333",
 		"http://[::1]":           "[::1]:80",
-		"https://a:1":            "",
+		"https://a:1":            "a:1",
+		"https://[::1]":          "[::1]:443",
+		"ftp://a:1":              "",
 		"http://a:1/path":        "",
 		"http://u:p@a:1":         "",
 		"http://a:1?x=1":         "",
@@ -67,9 +69,9 @@ func TestOptions_ReadTargets(t *testing.T) {
 		"a:http":                 "",
 		"":                       "",
 	} {
-		got, err := parseTarget(target)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v", target, got, err)
+		got, secure, err := parseTarget(target)
+		if got != want || (err == nil) != (want != "") || secure != (want != "" && strings.HasPrefix(target, "https:")) {
+			t.Errorf("%q: %q, secure %v, %v", target, got, secure, err)
 		}
 	}
 }

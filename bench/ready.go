@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +25,7 @@ const probeTimeout = time.Second
 
 // readiness knows which targets take load, and how many workers sit on each. Safe for concurrent use.
 type readiness struct {
-	hosts   []string
+	places  []place
 	version atomic.Uint64 // grows with each change: a cheap look for workers between batches
 
 	mu      sync.Mutex
@@ -42,8 +41,8 @@ type targetState struct {
 	err       error // of the latest failed probe or dial
 }
 
-func newReadiness(hosts []string) *readiness {
-	return &readiness{hosts: hosts, targets: make([]targetState, len(hosts)), changed: make(chan struct{})}
+func newReadiness(places []place) *readiness {
+	return &readiness{places: places, targets: make([]targetState, len(places)), changed: make(chan struct{})}
 }
 
 // pick chooses a target for a worker and seats it there, until leave: home if that is ready, else the ready one with
@@ -150,7 +149,7 @@ func (r *readiness) reason() (err error) {
 	defer r.mu.Unlock()
 	for i := range r.targets {
 		if t := &r.targets[i]; t.err != nil {
-			return fmt.Errorf("%s: %w", r.hosts[i], t.err)
+			return fmt.Errorf("%s: %w", r.places[i].host, t.err)
 		}
 	}
 	return nil
@@ -159,8 +158,8 @@ func (r *readiness) reason() (err error) {
 // run probes all targets once, calls first, and goes on each interval until ctx ends.
 func (r *readiness) run(ctx context.Context, interval time.Duration, first func()) {
 	var all, once sync.WaitGroup
-	once.Add(len(r.hosts))
-	for i := range r.hosts {
+	once.Add(len(r.places))
+	for i := range r.places {
 		all.Go(func() {
 			tick := time.NewTicker(interval)
 			defer tick.Stop()
@@ -184,18 +183,17 @@ func (r *readiness) run(ctx context.Context, interval time.Duration, first func(
 // probe looks at a target's /readyz on a connection of its own: that the listener accepts is part of the question.
 func (r *readiness) probe(ctx context.Context, target int) {
 	start := time.Now()
-	err := askReady(ctx, r.hosts[target])
+	err := askReady(ctx, r.places[target])
 	if ctx.Err() == nil {
 		r.probed(target, start, err)
 	}
 }
 
-// askReady returns nil when host takes load. A server that has no such route does: 404 is not a refusal.
-func askReady(ctx context.Context, host string) error {
+// askReady returns nil when the target takes load. A server that has no such route does: 404 is not a refusal.
+func askReady(ctx context.Context, at place) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", host)
+	c, err := at.connect(ctx, probeTimeout)
 	if err != nil {
 		return err
 	}
@@ -203,7 +201,7 @@ func askReady(ctx context.Context, host string) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }) // ends reads and writes at once
 	defer stop()
 
-	req := newRequest(fasthttp.MethodGet, host, "/readyz")
+	req := newRequest(fasthttp.MethodGet, at.host, "/readyz")
 	req.SetConnectionClose()
 	w := bufio.NewWriter(c)
 	if err := req.Write(w); err != nil {

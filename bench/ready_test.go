@@ -13,7 +13,7 @@ import (
 
 // readinessOf makes targets with the given conditions.
 func readinessOf(conditions ...condition) *readiness {
-	r := newReadiness(make([]string, len(conditions)))
+	r := newReadiness(make([]place, len(conditions)))
 	for i, c := range conditions {
 		r.targets[i].condition = c
 	}
@@ -115,11 +115,11 @@ func TestReadiness_BelievesAWorkerUntilALaterProbe(t *testing.T) {
 
 func TestAskReady_TakesAServerWithoutTheRoute(t *testing.T) {
 	n := startNode(t, newSums())
-	if err := askReady(t.Context(), n.addr); err != nil {
+	if err := askReady(t.Context(), place{host: n.addr}); err != nil {
 		t.Errorf("ready: %v", err)
 	}
 	n.ready.Store(false)
-	if err := askReady(t.Context(), n.addr); err == nil || !strings.Contains(err.Error(), "503") {
+	if err := askReady(t.Context(), place{host: n.addr}); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("not ready: %v", err)
 	}
 	other := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(404) }, Logger: quiet{}}
@@ -129,7 +129,7 @@ func TestAskReady_TakesAServerWithoutTheRoute(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- other.Serve(ln) }()
-	if err := askReady(t.Context(), ln.Addr().String()); err != nil {
+	if err := askReady(t.Context(), place{host: ln.Addr().String()}); err != nil {
 		t.Errorf("no such route: %v", err)
 	}
 	_ = other.Shutdown()
@@ -145,7 +145,7 @@ func TestAskReady_EndsWithItsContextWhenNothingIsAnswered(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := askReady(ctx, ln.Addr().String()); err == nil {
+	if err := askReady(ctx, place{host: ln.Addr().String()}); err == nil {
 		t.Error("ready without an answer")
 	}
 }

@@ -12,6 +12,7 @@ import (
 type load struct {
 	options    Options
 	hosts      []string
+	places     []place
 	increments []*template // by target
 	ready      *readiness
 	budget     *budget
@@ -56,11 +57,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 }
 
 func newLoad(o Options) *load {
-	l := &load{options: o, hosts: o.hosts(), budget: newBudget(o.Requests)}
+	l := &load{options: o, hosts: o.hosts(), places: o.places(), budget: newBudget(o.Requests)}
 	for _, host := range l.hosts {
 		l.increments = append(l.increments, newIncrement(o, host))
 	}
-	l.ready = newReadiness(l.hosts)
+	l.ready = newReadiness(l.places)
 	if o.Verify {
 		l.ledger = newLedger(o.Keys)
 	}

@@ -59,7 +59,7 @@ func (l *load) readPart(ctx context.Context, target int, keys []int, into []read
 	for len(keys) > 0 {
 		if c == nil {
 			var err error
-			if c, err = dial(ctx, l.hosts[target], target, l.options.Timeout); err != nil {
+			if c, err = dial(ctx, l.places[target], target, l.options.Timeout); err != nil {
 				return err
 			}
 			stop := context.AfterFunc(ctx, func() { _ = c.net.Close() })

@@ -120,7 +120,7 @@ func (w *worker) dial(ctx context.Context) error {
 			}
 			continue
 		}
-		c, err := dial(ctx, w.hosts[target], target, w.options.Timeout)
+		c, err := dial(ctx, w.places[target], target, w.options.Timeout)
 		if err == nil {
 			w.conn = c
 			return nil

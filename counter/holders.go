@@ -18,6 +18,7 @@ func (p *Partition) Logged(n uint64) { p.out.safe(&p.out.logged, n, logged) }
 // LogFailed tells those who wait for the log that it has failed. Their operations count all the same.
 func (p *Partition) LogFailed() {
 	p.out.hasLog = false
+	p.out.seal(p.out.last()) // nothing joins an operation some of whose callers have been told
 	for i := range p.out.ops {
 		op := &p.out.ops[i]
 		for t := op.waiting; t != nil; t = t.next {

@@ -75,6 +75,7 @@ type Ticket struct {
 	Total    int64
 	HasTotal bool
 	Doubt    bool // Answer.Doubt
+	Moved    bool // the partition's owner has changed since the operation was added
 	Replayed bool // an earlier operation with this idempotency key counts, this one does not
 	Err      error
 

@@ -30,6 +30,7 @@ type outbox struct {
 	kept  []Op
 	keeps bool
 	bytes int // what ops weigh, about
+	extra int // what kept weighs
 
 	// open finds the open operation of a key while another node owns the partition. While this node owns it, the
 	// cell's record does (see cells.go), and open is empty.
@@ -53,6 +54,13 @@ func (o *outbox) append(op Op) uint64 {
 
 // OpBytes is about what an operation takes in memory besides its strings.
 const OpBytes = 96
+
+func weigh(ops []Op) (sum int) {
+	for i := range ops {
+		sum += ops[i].weight()
+	}
+	return sum
+}
 
 func (op *Op) weight() int { return OpBytes + len(op.Key) + len(op.ID) }
 
@@ -196,6 +204,7 @@ func (o *outbox) trim(n uint64) {
 	}
 	if o.keeps {
 		o.kept = append(o.kept, o.ops[:k]...)
+		o.extra += weigh(o.ops[:k])
 	}
 	rest := copy(o.ops, o.ops[k:])
 	clear(o.ops[rest:])
@@ -214,8 +223,13 @@ func (o *outbox) rewind() {
 	o.acked = o.persisted
 	o.answered = max(o.answered, o.sealed)
 	for i := range o.ops {
+		back := applied
+		if o.persisted+uint64(i)+1 > o.held {
+			back |= held // the former owner was the second node
+		}
 		for t := o.ops[i].waiting; t != nil; t = t.next {
-			t.need |= t.Level.needs() & applied
+			t.need |= t.Level.needs() & back
+			t.Moved, t.HasTotal, t.Replayed = true, false, false // what the former owner said was of its order, which the next one need not keep
 		}
 	}
 }
@@ -231,9 +245,9 @@ func (o *outbox) restore(n uint64) bool {
 		return false
 	}
 	at := len(o.kept) - int(k)
-	for i := at; i < len(o.kept); i++ {
-		o.bytes += o.kept[i].weight()
-	}
+	back := weigh(o.kept[at:])
+	o.bytes += back
+	o.extra -= back
 	o.ops = append(append(make([]Op, 0, int(k)+len(o.ops)), o.kept[at:]...), o.ops...)
 	clear(o.kept[at:])
 	o.kept = o.kept[:at]
@@ -249,6 +263,7 @@ func (o *outbox) letGo(n uint64) {
 		return
 	}
 	k := int(min(n, o.persisted) - floor)
+	o.extra -= weigh(o.kept[:k])
 	rest := copy(o.kept, o.kept[k:])
 	clear(o.kept[rest:])
 	o.kept = o.kept[:rest]

@@ -176,8 +176,11 @@ func (p *Partition) Owner() (Origin, uint64) { return p.owner, p.epoch }
 // Pending returns the count of this origin's operations that the store does not have (R6).
 func (p *Partition) Pending() int { return len(p.out.ops) }
 
-// PendingBytes returns about what they and those that are kept weigh in memory.
-func (p *Partition) PendingBytes() int { return p.out.bytes + OpBytes*len(p.out.kept) }
+// PendingBytes returns about what they weigh in memory.
+func (p *Partition) PendingBytes() int { return p.out.bytes }
+
+// KeptBytes returns about what operations weigh that are kept although the store has them.
+func (p *Partition) KeptBytes() int { return p.out.extra }
 
 // Last returns the highest number given to an operation of this origin.
 func (p *Partition) Last() uint64 { return p.out.last() }

@@ -152,3 +152,20 @@ func TestForget_LeavesTheOperationInTheOutbox(t *testing.T) {
 	b, _ := o.Freeze()
 	equal(t, "deltas", deltasOf(b), "k+5 ")
 }
+
+// R8: a total that the former owner told is of its order of operations. When the owner changes before the caller is answered, the next
+// owner may take them in another order: the caller is told its total, or none.
+func TestTicket_ForgetsTheTotalOfAFormerOwner_R8(t *testing.T) {
+	p := New(1, me)
+	p.Learn(other, 1)
+	ticket := await(t, p, "k", 3, Persisted, true)
+	s := next(t, p, 10)
+	p.Take(1, &Answer{Partition: 1, Code: OK, Epoch: 1, Applied: 1, Results: []OpResult{{Number: s.First, Code: Total, Total: 10}}})
+	p.Learn(Origin{3}, 2)
+	next(t, p, 10)
+	p.Take(2, &Answer{Partition: 1, Code: OK, Epoch: 2, Applied: 1, Persisted: 1})
+	mustBeTold(t, ticket)
+	if ticket.HasTotal {
+		t.Errorf("told %d, which the former owner had said", ticket.Total)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/pinocchio-nose/pinocchio/internal/access"
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -34,6 +35,10 @@ type Config struct {
 	Durabilities []node.Durability
 	// TLS encrypts the connections; its callbacks may show another certificate to each. nil: they are plain.
 	TLS *tls.Config
+	// Access decides who may do what; nil: everybody may do everything.
+	Access *access.Guard
+	// Rate limits how much each client may send; zero: not at all.
+	Rate Rate
 	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
 	// ends the page's streams, which would last for ever.
 	Page      fasthttp.RequestHandler
@@ -76,6 +81,7 @@ func (c Config) Validate() error {
 		within("WriteTimeout", c.WriteTimeout, minTimeout, maxTimeout),
 		within("IdleTimeout", c.IdleTimeout, minTimeout, maxTimeout),
 	}
+	faults = append(faults, c.Rate.validate(c.Access != nil))
 	if len(c.Durabilities) == 0 {
 		faults = append(faults, errors.New("no level stands in Durabilities"))
 	}

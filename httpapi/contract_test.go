@@ -210,6 +210,11 @@ func TestContract_AnswersEachRoute(t *testing.T) {
 			`"pending":3,"pending_age_seconds":1.5,"store_ok":true,"members":[{"id":"id","name":"n1","http":"h:1","peer":"p:2","gossip":"g:3",` +
 			`"self":true,"alive":true,"draining":false,"lease_seconds_left":5,"owned":100,"wanted":101}]}}`, ""},
 
+		{"audit", "GET", "/api/v1/audit", 200, `{"data":{"cluster":"c1","node":"n1","id":"id","increments":9,"operations":7,"pending":2,"lost":0,` +
+			`"lost_past":0,"refused":0,"resending":[],"partitions":[{"given":7,"persisted":5}]}}`, ""},
+		{"POST to the audit", "POST", "/api/v1/audit", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
+		{"below the audit", "GET", "/api/v1/audit/x", 404, notFound, ""},
+
 		{"GET of the increment", "GET", "/api/v1/increment", 405, `{"errors":{"detail":["this path takes POST only"]}}`, "POST"},
 		{"PUT of the increment", "PUT", "/api/v1/increment", 405, `{"errors":{"detail":["this path takes POST only"]}}`, "POST"},
 		{"HEAD of the increment", "HEAD", "/api/v1/increment", 405, "", "POST"},

@@ -30,5 +30,7 @@
 //   - Many increments in one request are a JSON array or one object a line, told apart by their first byte. Each is answered
 //     with a status of its own inside a 200, as 207 does elsewhere; only a body that cannot be read is refused as a whole, and
 //     then nothing was counted. Of lines, a bad one is its own item's error.
+//   - Credentials are checked before the method and the body, the rate limit before the body; of a batch, its items must be read to be
+//     counted. An item whose key the credential is not for is a 403 of its own.
 //   - Idempotency-Key is a quoted string, as the IETF draft has it, or the same without quotes. Two lines of it are a 400.
 package httpapi

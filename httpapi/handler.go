@@ -52,6 +52,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 	if *r == routeTotal && len(key) == 0 && header.IsPost() {
 		*r = routeIncrement
 	}
+	if !s.authorized(ctx, *r) {
+		return
+	}
 	switch *r {
 	case routeIncrement, routeShort:
 		if header.IsPost() {
@@ -90,6 +93,8 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 		s.list(ctx)
 	case routeCluster:
 		s.cluster(ctx)
+	case routeAudit:
+		s.audit(ctx)
 	case routeHealth:
 		writeJSON(ctx, fasthttp.StatusOK, []byte(`{"data":{"status":"ok"}}`))
 	case routeReady:

@@ -19,6 +19,9 @@ var (
 // increment answers POST /api/v1/increment. In the plain case it allocates nothing: it reads the body where it lies, and
 // the node copies what it keeps.
 func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
+	if !s.withinRate(ctx, 1) {
+		return
+	}
 	scratch := s.scratches.get()
 	defer s.scratches.put(scratch)
 	f, grown, ok := scan(ctx.PostBody(), *scratch)
@@ -33,6 +36,9 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 	delta, integer := f.value.integer()
 	if !integer || len(f.bounds) > 0 || f.key.kind != kindString || !validKey(f.key.text) {
 		refuse(ctx, fasthttp.StatusUnprocessableEntity, faults(f)...)
+		return
+	}
+	if !s.mayKey(ctx, f.key.text) {
 		return
 	}
 	in := node.Increment{Key: f.key.text, Delta: delta}

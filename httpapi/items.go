@@ -121,6 +121,10 @@ func (b *batch) add(f fields) {
 		b.refuse(fasthttp.StatusUnprocessableEntity, problems...)
 		return
 	}
+	if !b.grant.MayKey(f.key.text) {
+		b.refuse(fasthttp.StatusForbidden, problem{"key", textForeignKey})
+		return
+	}
 	in := node.Increment{Key: f.key.text, Delta: delta}
 	if hasID {
 		in.ID = f.id.text

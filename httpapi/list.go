@@ -23,7 +23,7 @@ type page struct {
 // as after for the next page, null when there is none.
 func (s *Server) list(ctx *fasthttp.RequestCtx) {
 	p, ok := parsePage(ctx)
-	if !ok {
+	if !ok || !s.mayKey(ctx, []byte(p.prefix)) {
 		return
 	}
 	found, err := s.service.List(p.prefix, p.after, p.limit+1) // one more tells whether there is a next page

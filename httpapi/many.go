@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/pinocchio-nose/pinocchio/internal/access"
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -14,7 +15,8 @@ const maxItems = 10_000
 
 // batch is the work of one request with many increments. It is used again: one item costs no allocation.
 type batch struct {
-	lines   bool // one object a line, else an array
+	grant   *access.Grant // of the request
+	lines   bool          // one object a line, else an array
 	items   int
 	in      []node.Increment // the items without fault, in order
 	out     []node.Outcome   // of in
@@ -44,7 +46,7 @@ func (p *batchPool) put(b *batch) {
 	clear(b.in)
 	clear(b.out)
 	clear(b.refused)
-	b.in, b.out, b.refused, b.items = b.in[:0], b.out[:0], b.refused[:0], 0
+	b.in, b.out, b.refused, b.items, b.grant = b.in[:0], b.out[:0], b.refused[:0], 0, nil
 	p.pool.Put(b)
 }
 
@@ -67,8 +69,12 @@ func (s *Server) incrementMany(ctx *fasthttp.RequestCtx) {
 	}
 	b := s.batches.get()
 	defer s.batches.put(b)
+	b.grant = s.grantOf(ctx)
 	if err := b.read(ctx.PostBody()); err != nil {
 		refuseBatch(ctx, err)
+		return
+	}
+	if !s.withinRate(ctx, b.items) {
 		return
 	}
 	for i := range b.in {

@@ -44,7 +44,7 @@ var statuses = [...]int{
 	fasthttp.StatusMethodNotAllowed, fasthttp.StatusRequestTimeout, fasthttp.StatusRequestEntityTooLarge,
 	fasthttp.StatusUnsupportedMediaType, fasthttp.StatusUnprocessableEntity, fasthttp.StatusRequestHeaderFieldsTooLarge,
 	fasthttp.StatusInternalServerError, fasthttp.StatusServiceUnavailable,
-	fasthttp.StatusGatewayTimeout,
+	fasthttp.StatusGatewayTimeout, fasthttp.StatusUnauthorized, fasthttp.StatusForbidden, fasthttp.StatusTooManyRequests,
 	statusOther,
 }
 

@@ -14,7 +14,7 @@ func (s *Server) total(ctx *fasthttp.RequestCtx, raw []byte) {
 	scratch := s.scratches.get()
 	defer s.scratches.put(scratch)
 	key, ok := pathKey(ctx, raw, scratch)
-	if !ok {
+	if !ok || !s.mayKey(ctx, key) {
 		return
 	}
 	reading, err := s.service.Total(key)
@@ -33,7 +33,7 @@ func (s *Server) counter(ctx *fasthttp.RequestCtx, raw []byte) {
 	scratch := s.scratches.get()
 	defer s.scratches.put(scratch)
 	key, ok := pathKey(ctx, raw, scratch)
-	if !ok {
+	if !ok || !s.mayKey(ctx, key) {
 		return
 	}
 	counted, err := s.service.Counter(key)

@@ -16,6 +16,7 @@ const (
 	routeCounter                // GET: a total beside what the store has
 	routeList                   // GET: a page of persisted counters
 	routeCluster                // GET: the cluster as this node sees it
+	routeAudit                  // GET: what this process has counted
 	routeHealth                 // GET: the process lives
 	routeReady                  // GET: send traffic here
 	routeMetrics                // GET: for Prometheus
@@ -36,6 +37,7 @@ func (r route) String() string {
 		routeCounter:   "/api/v1/counters/{key}",
 		routeList:      "/api/v1/counters",
 		routeCluster:   "/api/v1/cluster",
+		routeAudit:     "/api/v1/audit",
 		routeHealth:    "/healthz",
 		routeReady:     "/readyz",
 		routeMetrics:   "/metrics",
@@ -97,6 +99,10 @@ func match(path []byte) (r route, key []byte) {
 	case "cluster":
 		if !slash {
 			return routeCluster, nil
+		}
+	case "audit":
+		if !slash {
+			return routeAudit, nil
 		}
 	}
 	return routeUnknown, nil

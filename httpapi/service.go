@@ -26,6 +26,8 @@ type Service interface {
 	List(prefix, after string, limit int) ([]node.KeyValue, error)
 	// Cluster returns what this node knows of the cluster, without waiting for anybody.
 	Cluster() node.ClusterStatus
+	// Audit returns what this process has counted since it started, without waiting for anybody.
+	Audit() node.AuditFigures
 	// Ready returns nil when the node can take requests, else why not; the reason goes to the log.
 	Ready() error
 	// WriteMetrics writes the node's own metrics in the Prometheus text format, with HELP and TYPE lines.

@@ -96,6 +96,13 @@ func (f *fakeService) Cluster() node.ClusterStatus {
 	}
 }
 
+func (f *fakeService) Audit() node.AuditFigures {
+	return node.AuditFigures{
+		Cluster: "c1", Node: "n1", ID: "id", Increments: 9, Operations: 7, Pending: 2, Resending: []string{},
+		Partitions: []node.AuditCounting{{Given: 7, Persisted: 5}},
+	}
+}
+
 func (f *fakeService) Ready() error { return f.notReady }
 
 func (f *fakeService) WriteMetrics(w io.Writer) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -22,6 +23,7 @@ type Log struct {
 	sealed  []*segment        // oldest first
 	last    map[uint32]uint64 // partition → highest number appended
 	pending encoder
+	newest  time.Time // when the last record was written
 
 	failure atomic.Pointer[error]
 	counts  counts
@@ -130,7 +132,8 @@ func (l *Log) write(r record, notes []note) error {
 		}
 	}
 	s := l.current
-	frame(b, s.mark, s.size, l.cfg.Now())
+	l.newest = l.cfg.Now()
+	frame(b, s.mark, s.size, l.newest)
 	if n, err := s.file.WriteAt(b, s.size); err != nil {
 		return fmt.Errorf("writing %s: %d of %d bytes: %w", s.path, n, len(b), err)
 	}

@@ -73,7 +73,7 @@ func (l *Log) Trim(persisted func(partition uint32) uint64) error {
 	if err := l.Failed(); err != nil {
 		return err
 	}
-	if l.current.size >= l.cfg.SegmentBytes/4 && l.current.persisted(persisted) {
+	if l.stale() && l.current.persisted(persisted) {
 		if err := l.rotate(); err != nil {
 			return l.fail(err)
 		}
@@ -85,6 +85,13 @@ func (l *Log) Trim(persisted func(partition uint32) uint64) error {
 		l.sealed = l.sealed[1:]
 	}
 	return nil
+}
+
+// stale says that the current segment is a quarter full, or that its last record is old: a log whose newest record is older than MaxAge is
+// refused, though this process may just have had nothing to write since.
+func (l *Log) stale() bool {
+	old := l.cfg.MaxAge > 0 && l.current.size > headerBytes && l.cfg.Now().Sub(l.newest) > l.cfg.MaxAge/4
+	return old || l.current.size >= l.cfg.SegmentBytes/4
 }
 
 // drop deletes the oldest segment. Its name is gone for good before the next may go: a crash never leaves a hole in the

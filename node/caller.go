@@ -34,7 +34,7 @@ func newCaller(peer counter.Origin, addr string, a *auth) *caller {
 	return &caller{auth: a, peer: peer, numbers: a.numbers.Stream(), client: &fasthttp.HostClient{
 		Addr:                          addr,
 		Name:                          "pinocchio",
-		MaxConns:                      lanesPerLink + readsUnderWay,
+		MaxConns:                      lanesPerLink + readsUnderWay + limitsUnderWay,
 		MaxIdleConnDuration:           time.Minute,
 		MaxResponseBodySize:           peerBodies,
 		MaxIdemponentCallAttempts:     1,

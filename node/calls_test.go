@@ -103,6 +103,14 @@ func (s *sums) copy() map[string]int64 {
 // exactly these sums (R4).
 func (c *cluster) exact(want map[string]int64) {
 	c.t.Helper()
+	eventually(c.t, func() error { // what a past process left counts when it has been resent
+		for _, i := range c.live() {
+			if err := i.haunts(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	eventually(c.t, func() error {
 		for _, i := range c.live() {
 			if n := i.Cluster().Pending; n != 0 {
@@ -223,4 +231,13 @@ func (l *load) advance(t *testing.T, calls int64) {
 // always picks one of the nodes in turn.
 func always(nodes ...*instance) func(int) (*instance, func()) {
 	return func(n int) (*instance, func()) { return nodes[n%len(nodes)], func() {} }
+}
+
+// haunts returns an error while the node still resends what a past process left.
+func (i *instance) haunts() (err error) {
+	i.haunting.Range(func(origin, _ any) bool {
+		err = fmt.Errorf("%s still resends what %v left", i.cfg.Name, origin)
+		return false
+	})
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/gossip"
 	"github.com/pinocchio-nose/pinocchio/internal/certs"
+	"github.com/pinocchio-nose/pinocchio/internal/limit"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
 
@@ -36,6 +37,11 @@ type Config struct {
 	StoreTimeout  time.Duration // how long an answer may wait for durability `database`
 	DrainTimeout  time.Duration // how long a stopping node tries to hand over and flush
 
+	RateLimit limit.Policy // how much each client may send, by this cluster as a whole; zero: no limit. All nodes have the same
+	// MaxClients is how many clients' allowances this node remembers.
+	MaxClients  int
+	RateTimeout time.Duration // how long an increment waits for the node that decides about its client
+
 	// DataDir is the folder of the log on disk, this node's own; empty: no log, and no durability `disk`.
 	DataDir string
 	// KeepPersisted is for how long operations are kept although the store has them: they are sent again when the
@@ -46,7 +52,8 @@ type Config struct {
 	KeepIDs time.Duration
 
 	MaxPending int // operations that this node holds for the store; beyond it increments are refused
-	// MaxPendingBytes is what these operations, and those that are kept although the store has them, may weigh in memory.
+	// MaxPendingBytes is what these operations may weigh in memory. Those that are kept although the store has them may take
+	// half as much more; they go when they would take more, before their time.
 	MaxPendingBytes int
 	MaxCounters     int           // counters kept in memory although the store has them
 	MaxIDs          int           // idempotency keys remembered in memory although the store has them
@@ -72,6 +79,8 @@ func DefaultConfig() Config {
 		KeepIDs:       24 * time.Hour,
 		MaxIDs:        1_000_000,
 		MaxPending:    2_000_000,
+		MaxClients:    2_000_000,
+		RateTimeout:   150 * time.Millisecond,
 
 		MaxPendingBytes: 512 << 20,
 		MaxCounters:     4_000_000,
@@ -115,6 +124,11 @@ func (c *Config) Validate() error {
 	bad(c.MaxPendingBytes < 1<<20, "max pending bytes is %d, must be at least 1 MiB", c.MaxPendingBytes)
 	bad(c.KeepPersisted != 0 && c.KeepPersisted < c.FlushInterval, "what is kept for a database that comes back from an older state must last for a flush interval, or be off (0)")
 	bad(c.KeepPersisted > time.Hour, "what is kept for a database that comes back from an older state may last an hour at most")
+	bad(c.RateLimit.Enabled() && c.MaxClients < 1000, "max clients is %d, must be at least 1000", c.MaxClients)
+	between("the rate timeout", c.RateTimeout, 10*time.Millisecond, time.Minute)
+	if err := c.RateLimit.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	for i, s := range c.Secrets {
 		// Unchecked, a short one would protect messages between nodes but not gossip (R13).
 		_, err := gossip.DeriveKey(s)

@@ -128,4 +128,7 @@ func TestNode_StopsWhenTheDatabaseLostWhatIsNotKeptAnyMore(t *testing.T) {
 	if got := other.count.lostOps.Get(); got != 2 {
 		t.Errorf("%d operations are known to be lost", got)
 	}
+	if got := other.Audit().Lost; got != 2 {
+		t.Errorf("its figures say that %d are lost", got)
+	}
 }

@@ -55,6 +55,7 @@ func (n *Node) refresh() {
 // round is one step of the control loop.
 func (n *Node) round(ctx context.Context) error {
 	known := n.epochs()
+	n.copies.round()
 	asked := n.lease.now()
 	renew, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	view, err := n.cfg.Store.Renew(renew, n.id, n.cfg.LeaseTTL)
@@ -66,6 +67,7 @@ func (n *Node) round(ctx context.Context) error {
 		}
 	}
 	if err != nil {
+		n.stood.pause()
 		n.leaseSince = time.Time{}
 		n.storeFailed(ctx, err)
 		n.sweep()
@@ -84,6 +86,7 @@ func (n *Node) round(ctx context.Context) error {
 	n.links.update(n, w.peers(n.id))
 	n.heed(w)
 	n.lease.renewed(asked) // not before what was lost meanwhile has been given up: totals of it must not be trusted again
+	n.standIn(w)
 	n.startAfresh(ctx)
 	n.reclaim(ctx, w, known)
 	n.acquire(ctx, w.mine(n), true)
@@ -92,6 +95,7 @@ func (n *Node) round(ctx context.Context) error {
 	n.expire(ctx)
 	n.expireIDs(ctx)
 	n.verify(ctx)
+	n.stood.resume(time.Now())
 	n.sweep()
 	n.judge(w)
 	return nil

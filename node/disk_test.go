@@ -15,8 +15,12 @@ func withLogs(t *testing.T, more func(*Config)) func(*Config) {
 	return func(cfg *Config) {
 		cfg.DataDir = filepath.Join(dir, cfg.Name)
 		cfg.Durability = Disk
+		cfg.KeepPersisted = time.Second
 		if more != nil {
 			more(cfg)
+		}
+		if cfg.KeepPersisted < cfg.FlushInterval {
+			cfg.KeepPersisted = 0
 		}
 	}
 }
@@ -49,6 +53,14 @@ func TestCluster_CountsOnceWhatWasLoggedWhenAllNodesCrash(t *testing.T) {
 		c.start(i.cfg.Name)
 	}
 	c.agree()
+	eventually(t, func() error {
+		for _, i := range c.live() {
+			if err := i.haunts(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	for _, i := range c.live() {
 		for key, sum := range want { // R8: no total without what was answered, though nothing of it was in the store
 			if got := i.total(key); got != sum {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	ghostPause    = 50 * time.Millisecond // between two rounds of a ghost that waits for the store
+	ghostPause    = 20 * time.Millisecond // between two rounds of a ghost that waits for the store
 	maxGhostOps   = 4 << 10               // operations in one section of a ghost
 	maxGhostBatch = 16 << 10              // and in one batch
 )
@@ -25,6 +25,7 @@ type ghost struct {
 	origin counter.Origin
 	parts  []*ghostPart
 	count  int          // operations at the start
+	sure   bool         // the store has had everything for a while
 	whole  bool         // nobody else holds anything of the process: it is closed in the end
 	remove func() error // when the store has everything
 	close  func() error // when this process ends before
@@ -51,6 +52,7 @@ func newLogGhost(n *Node, old *journal.Old) *ghost {
 }
 
 func (g *ghost) add(p *counter.Partition) {
+	p.With(counter.Holders{Keep: g.node.cfg.KeepPersisted > 0})
 	g.parts = append(g.parts, &ghostPart{Partition: p})
 	g.count += p.Pending()
 }
@@ -64,6 +66,10 @@ func (g *ghost) run(ctx context.Context) error {
 			return errors.Join(err, g.close())
 		}
 		if g.finished() {
+			n.ghostDone(g.origin)
+			if g.again(ctx) {
+				continue
+			}
 			return g.finish(ctx)
 		}
 		sleep(ctx, ghostPause)
@@ -71,6 +77,19 @@ func (g *ghost) run(ctx context.Context) error {
 			return g.close()
 		}
 	}
+}
+
+// again makes the ghost look once more, when the store has had everything for as long as it may lose it again (R6).
+func (g *ghost) again(ctx context.Context) bool {
+	if g.sure || g.node.cfg.KeepPersisted <= 0 {
+		return false
+	}
+	g.sure = true
+	sleep(ctx, g.node.cfg.KeepPersisted)
+	for _, p := range g.parts {
+		p.done = false
+	}
+	return true
 }
 
 func (g *ghost) finished() bool {
@@ -85,7 +104,6 @@ func (g *ghost) finished() bool {
 // finish forgets the past process: first what it left, then its row, since the row without the log harms nobody.
 func (g *ghost) finish(ctx context.Context) error {
 	n := g.node
-	n.ghostDone(g.origin)
 	n.log.Info("the store has everything that a past process of this node left", "origin", g.origin)
 	if err := g.remove(); err != nil {
 		n.log.Warn("could not remove the log of a past process; it will be resent at the next start, which is harmless", "error", err)
@@ -108,6 +126,8 @@ func (g *ghost) round(ctx context.Context) error {
 		return nil // no round has seen the store yet
 	} else if w.members[g.origin] == nil {
 		return g.unknown()
+	} else if !g.whole && w.members[g.origin].LeaseLeft > 0 {
+		return errBack
 	}
 	batches := make(map[counter.Origin][]*ghostPart)
 	for _, p := range g.parts {
@@ -135,6 +155,9 @@ func (g *ghost) round(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errBack ends the ghost of a process that was not dead: it sends what it holds itself.
+var errBack = errors.New("the process is back")
 
 // unknown is the end of a ghost whose process is not in the store.
 func (g *ghost) unknown() error {
@@ -214,12 +237,18 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	switch p.Take(epoch, a) {
 	case counter.Diverge:
 		g.node.count.lostOps.Add(int(p.Persisted() - a.Applied))
+		g.node.lostPast.Add(p.Persisted() - a.Applied)
 		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
 			"the database came back from a state older than what is kept", a.Applied+1, p.Persisted(), g.origin, p.ID())
-	case counter.Lookup, counter.Later:
+	case counter.Lookup:
 		g.node.refresh()
+	case counter.Later:
+		if a.Code == counter.Unknown {
+			g.node.refresh()
+		}
 	}
-	p.done = a.Code == counter.OK && p.Pending() == 0 && a.Applied == a.Persisted
+	// With a lease in doubt, somebody else may be the owner by now, and have more than this one.
+	p.done = a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted
 	return nil
 }
 

@@ -24,7 +24,7 @@ type request struct {
 // increment will be counted later. Errors mean that it was not accepted, but for ErrDurabilityTimeout.
 func (n *Node) Increment(in Increment) (Result, error) {
 	var c request
-	if err := n.begin(&c, in); err != nil {
+	if err := n.begin(&c, in, time.Time{}); err != nil {
 		return Result{}, err
 	}
 	if c.ticket == nil {
@@ -44,10 +44,11 @@ func (n *Node) IncrementMany(in []Increment, out []Outcome) {
 	requests := getRequests(len(in))
 	defer putRequests(requests)
 	flush := false
+	until := n.askAhead(in) // one patience for all: an owner that cannot be reached is waited for once
 	for i := range in {
 		c := &(*requests)[i]
 		*c = request{}
-		if out[i].Err = n.begin(c, in[i]); out[i].Err == nil {
+		if out[i].Err = n.begin(c, in[i], until); out[i].Err == nil {
 			out[i].Result = c.result
 			flush = flush || c.flush
 		}
@@ -65,8 +66,9 @@ func (n *Node) IncrementMany(in []Increment, out []Outcome) {
 	}
 }
 
-// begin accepts an increment, or says why not.
-func (n *Node) begin(c *request, in Increment) error {
+// begin accepts an increment, or says why not. It asks the owner or the store until then, where it must: zero stands for the
+// owner timeout from now.
+func (n *Node) begin(c *request, in Increment, until time.Time) error {
 	level, err := n.level(in.Durability)
 	if err != nil {
 		return err
@@ -83,16 +85,19 @@ func (n *Node) begin(c *request, in Increment) error {
 	key := unsafe.String(unsafe.SliceData(in.Key), len(in.Key))
 	hash := counter.Hash(key)
 	c.sl = n.slots.of(hash)
+	if until.IsZero() && (in.ID != nil || in.Return) {
+		until = time.Now().Add(n.cfg.OwnerTimeout)
+	}
 	if in.ID != nil {
-		return n.beginOnce(c, hash, counter.IDRef{Key: key, ID: string(in.ID)}, level)
+		return n.beginOnce(c, hash, counter.IDRef{Key: key, ID: string(in.ID)}, level, until)
 	}
 	if in.Return {
-		n.warm(c.sl, hash, key)
+		n.warm(c.sl, hash, key, until)
 	}
 	c.sl.mu.Lock()
 	defer c.sl.mu.Unlock()
-	if !n.accepting.Load() { // again, under the lock: see leave
-		return ErrNotReady
+	if err := n.stillGood(level); err != nil {
+		return err
 	}
 	if c.added, err = c.sl.p.Add(hash, key, in.Delta); err != nil {
 		n.count.outOfRange.Inc()
@@ -116,16 +121,40 @@ func (n *Node) accepted(c *request, level Durability, weight int) {
 	if n.scribe != nil {
 		n.scribe.note(sl, level != Memory)
 	}
-	if c.added.Applied && level == Memory {
+	if c.added.Applied {
 		c.result = n.applied(c)
-		return
+		if level == Memory {
+			if c.result.Later {
+				n.count.later.Inc()
+			}
+			return
+		}
 	}
 	c.ticket = getTicket(level)
 	sl.p.Wait(c.added.Number, c.ticket, c.in.Return || c.in.ID != nil)
 	c.flush = c.added.Applied && level == Database
+	if level == Replica {
+		n.copier.used.Store(true)
+		if sl.p.Phase() == counter.Owning {
+			n.copier.note(sl)
+		}
+	}
 	sl.urgent = sl.urgent || c.flush
 	n.enqueue(sl)
 }
+
+// stillGood looks again, under the slot's lock, at what may have changed since the request was let in: see leave and scribe.fail.
+func (n *Node) stillGood(level Durability) error {
+	if !n.accepting.Load() {
+		return ErrNotReady
+	}
+	if (level == Disk || level == Replica) && n.scribe.fault() != nil {
+		return errLogFailed
+	}
+	return nil
+}
+
+var errLogFailed = fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
 
 // full says that no more can be held for the store.
 func (n *Node) full() bool {
@@ -145,12 +174,14 @@ func (n *Node) level(d Durability) (Durability, error) {
 			return d, fmt.Errorf("%w: it keeps no log on disk (start it with --data)", ErrDurabilityUnavailable)
 		}
 	case Replica:
-		return d, ErrTooFewNodes
+		if n.secondNode(counter.Origin{}) == (counter.Origin{}) {
+			return d, ErrTooFewNodes
+		}
 	default:
 		return d, ErrDurabilityUnavailable
 	}
 	if n.scribe.fault() != nil {
-		return d, fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
+		return d, errLogFailed
 	}
 	return d, nil
 }
@@ -158,7 +189,6 @@ func (n *Node) level(d Durability) (Durability, error) {
 // applied answers an increment of a partition that this node owns.
 func (n *Node) applied(c *request) Result {
 	if !n.lease.probably() {
-		n.count.later.Inc()
 		return Result{Later: true}
 	}
 	return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}
@@ -187,19 +217,20 @@ func (n *Node) await(c *request, timer *time.Timer) (Result, error) {
 // outcome is what a finished ticket says.
 func (n *Node) outcome(c *request) (Result, error) {
 	t := c.ticket
-	switch {
-	case t.Err != nil:
+	if t.Err != nil {
 		return Result{}, n.refusal(t.Err)
-	case c.added.Applied && t.Level != counter.Persisted:
-		return n.applied(c), nil
-	case c.added.Applied:
-		return Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}, nil
-	case (t.Doubt || !n.lease.probably()) && t.Level != counter.Persisted:
-		// With this node's own lease in doubt, the next owner might not wait for what it holds (R8).
+	}
+	// With a lease in doubt, then or now, the next owner might not wait for what this node holds (R8).
+	doubt := t.Doubt || c.result.Later || !n.lease.probably()
+	if doubt && t.Level != counter.Persisted {
 		n.count.later.Inc()
 		return Result{Later: true}, nil
 	}
-	return Result{Total: t.Total, HasTotal: c.in.Return && t.HasTotal, Replayed: t.Replayed}, nil
+	r := Result{Total: t.Total, HasTotal: c.in.Return && t.HasTotal, Replayed: t.Replayed}
+	if c.added.Applied && !t.Moved {
+		r = Result{Total: c.added.Total, HasTotal: c.in.Return && c.added.HasTotal, Replayed: c.added.Replayed}
+	}
+	return r, nil
 }
 
 // refusal translates what a ticket was told.
@@ -237,13 +268,13 @@ func (n *Node) expired(c *request) (Result, error) {
 
 // warm reads the counter from the store, if this node owns it and does not know its total yet, so that the increment
 // can return one. Without success the increment is counted all the same.
-func (n *Node) warm(sl *slot, hash uint64, key string) {
+func (n *Node) warm(sl *slot, hash uint64, key string, until time.Time) {
 	sl.mu.Lock()
 	phase := sl.p.Phase()
 	_, state := sl.p.Total(hash, key)
 	sl.mu.Unlock()
 	if phase == counter.Owning && state != counter.Read {
-		_, _ = n.readHere(sl, hash, key, time.Now().Add(n.cfg.OwnerTimeout))
+		_, _ = n.readHere(sl, hash, key, until)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // BenchmarkIncrement is the hot path in process: an increment of one of 1,000 counters of which this node owns every partition.
 func BenchmarkIncrement(b *testing.B) {
 	cfg := DefaultConfig()
-	n := &Node{cfg: cfg, lease: newLease(cfg.LeaseTTL), count: newInstruments(), slots: newSlots(cfg.Ring.Partitions, counter.Origin{1}, counter.Holders{})}
+	n := &Node{cfg: cfg, lease: newLease(cfg.LeaseTTL), count: newInstruments(), slots: newSlots(cfg.Ring.Partitions, counter.Origin{1}, counter.Holders{}, 0)}
 	n.accepting.Store(true)
 	n.lease.renewed(n.lease.now())
 	n.slots.each(func(_ *slot, p *counter.Partition) { p.Acquire(1, nil, nil, nil) })

@@ -29,6 +29,7 @@ type link struct {
 	call  *caller
 	lanes [lanesPerLink]*lane
 	reads *readLane
+	rates *limitLane      // nil: there is no rate limit
 	gone  <-chan struct{} // closed when the peer is taken for gone
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -59,6 +60,10 @@ func (n *Node) newLink(peer counter.Origin, addr string) *link {
 	}
 	l.reads = newReadLane(l)
 	l.done.Go(func() { l.reads.run(ctx) })
+	if n.rates != nil {
+		l.rates = newLimitLane(l)
+		l.done.Go(func() { l.rates.run(ctx) })
+	}
 	return l
 }
 

@@ -237,3 +237,27 @@ func TestQuiet_LogsConnectionsOnlyForWhoDebugs(t *testing.T) {
 		}
 	}
 }
+
+// R12: a link that was closed with a partition in its queue, or got one just after, is not the partition's link any more; the next one to the
+// same peer is.
+func TestEnqueue_GoesToTheLinkThatThereIs(t *testing.T) {
+	n, a, peer := resting(t)
+	n.links.byID[peer] = a.link
+	sl := &n.slots.all[0]
+	again := &link{peer: peer, node: n}
+	for i := range again.lanes {
+		again.lanes[i] = &lane{link: again, wake: make(chan struct{}, 1), routes: map[uint32]wire.Route{}, progress: map[uint32]uint64{}}
+	}
+	n.slots.change(sl, func(p *counter.Partition) {
+		p.Learn(peer, 99)
+		n.enqueue(sl)
+		if sl.queued != a.link {
+			t.Fatal("not queued")
+		}
+		n.links.byID[peer] = again
+		n.enqueue(sl)
+	})
+	if sl.queued != again || len(again.lane(0).queue) != 1 {
+		t.Error("the partition waits in the queue of a link that is closed")
+	}
+}

@@ -99,7 +99,7 @@ func TestSampled_PicksOneInSixtyFour(t *testing.T) {
 // BenchmarkIncrementWatched is BenchmarkIncrement while somebody looks at the live page.
 func BenchmarkIncrementWatched(b *testing.B) {
 	cfg := DefaultConfig()
-	n := &Node{cfg: cfg, lease: newLease(cfg.LeaseTTL), count: newInstruments(), slots: newSlots(cfg.Ring.Partitions, counter.Origin{1}, counter.Holders{})}
+	n := &Node{cfg: cfg, lease: newLease(cfg.LeaseTTL), count: newInstruments(), slots: newSlots(cfg.Ring.Partitions, counter.Origin{1}, counter.Holders{}, 0)}
 	n.accepting.Store(true)
 	n.lease.renewed(n.lease.now())
 	n.slots.each(func(_ *slot, p *counter.Partition) { p.Acquire(1, nil, nil, nil) })

@@ -28,6 +28,7 @@ type loader struct {
 
 type loadCall struct {
 	want map[uint32]counter.Wanted // by partition
+	slot *slot                     // whose loading is to end with it, or nil
 	done chan struct{}             // closed when tried
 	err  error
 }
@@ -35,8 +36,15 @@ type loadCall struct {
 func newLoader(n *Node) *loader { return &loader{node: n, wake: make(chan struct{}, 1)} }
 
 // load asks for keys, and returns at once. The keys are copied.
-func (l *loader) load(want map[uint32]counter.Wanted) *loadCall {
-	c := &loadCall{want: make(map[uint32]counter.Wanted, len(want)), done: make(chan struct{})}
+func (l *loader) load(want map[uint32]counter.Wanted) *loadCall { return l.start(nil, want) }
+
+// loadFor is load for a section that came to a partition; the slot's loading is set until it has been tried.
+func (l *loader) loadFor(sl *slot, w counter.Wanted) {
+	l.start(sl, map[uint32]counter.Wanted{sl.p.ID(): w})
+}
+
+func (l *loader) start(sl *slot, want map[uint32]counter.Wanted) *loadCall {
+	c := &loadCall{slot: sl, want: make(map[uint32]counter.Wanted, len(want)), done: make(chan struct{})}
 	for p, w := range want {
 		c.want[p] = w.Clone()
 	}
@@ -76,6 +84,11 @@ func (l *loader) take() []*loadCall {
 func (l *loader) finish(calls []*loadCall, err error) {
 	for _, c := range calls {
 		c.err = err
+		if c.slot != nil {
+			c.slot.mu.Lock()
+			c.slot.loading = false
+			c.slot.mu.Unlock()
+		}
 		close(c.done)
 	}
 }
@@ -137,6 +150,7 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 	for p, t := range tokens {
 		n.slots.change(&n.slots.all[p], func(part *counter.Partition) {
 			used := part.Loaded(t, &counter.Snapshot{Wanted: want[p], Values: snap.Values, Rows: rows, Ledger: ledger[p]})
+			part.Shrink(n.limits) // reads of whatever keys must not pile up in a partition that is not flushed (R10)
 			if used || part.Phase() == counter.Following {
 				delete(want, p)
 			}

@@ -25,7 +25,8 @@ func families() expo.Table {
 		{Name: "pinocchio_partitions_unowned", Type: g, Help: "Partitions without an owner, as far as this node knows."},
 		{Name: "pinocchio_moves_total", Type: c, Help: "Partitions acquired (in), handed over (out), claimed from nobody or a dead node (claimed), and lost to a later epoch (lost)."},
 		{Name: "pinocchio_pending_operations", Type: g, Help: "Operations of this node that the store does not have yet."},
-		{Name: "pinocchio_pending_bytes", Type: g, Help: "What they, and those kept although the store has them, weigh in memory, about."},
+		{Name: "pinocchio_pending_bytes", Type: g, Help: "What they weigh in memory, about."},
+		{Name: "pinocchio_kept_bytes", Type: g, Help: "What operations weigh, about, that are kept although the store has them, to be sent again if the database comes back from an older state."},
 		{Name: "pinocchio_log_up", Type: g, Help: "1 while the log on disk works; 0 when it has failed, or there is none."},
 		{Name: "pinocchio_log_bytes", Type: g, Help: "Size of the log on disk."},
 		{Name: "pinocchio_log_segments", Type: g, Help: "Files of the log on disk."},
@@ -125,7 +126,7 @@ func flushBounds() []time.Duration {
 
 // WriteMetrics writes this node's metrics in the Prometheus text format, each family with HELP and TYPE.
 func (n *Node) WriteMetrics(w io.Writer) {
-	append(families(), expiryFamily()).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
+	append(append(families(), expiryFamily()), rateFamilies()...).Write(w, n.count.set.WritePrometheus, n.writeGauges, func(w io.Writer) {
 		n.count.flushDuration.Expose(w, "pinocchio_flush_duration_seconds", "")
 		n.count.logSync.Expose(w, "pinocchio_log_sync_seconds", "")
 	})
@@ -142,6 +143,7 @@ func (n *Node) writeGauges(w io.Writer) {
 	gauge("pinocchio_pending_operations", n.slots.pending.Load())
 	gauge("pinocchio_pending_age_seconds", time.Duration(n.oldest.Load()).Seconds())
 	gauge("pinocchio_pending_bytes", n.slots.bytes.Load())
+	gauge("pinocchio_kept_bytes", n.slots.kept.Load())
 	n.writeLogGauges(gauge)
 	gauge(`pinocchio_counters_in_memory{state="all"}`, t.counters)
 	gauge(`pinocchio_counters_in_memory{state="dirty"}`, t.dirty)

@@ -116,7 +116,7 @@ func TestCluster_TellsForHowLongOperationsHaveBeenPending(t *testing.T) {
 }
 
 func TestSlot_TellsTheAgeOfTheOldestPendingOperation(t *testing.T) {
-	sl := &newSlots(1, [16]byte{1}, counter.Holders{}).all[0]
+	sl := &newSlots(1, [16]byte{1}, counter.Holders{}, 0).all[0]
 	sl.p.Acquire(1, nil, nil, nil)
 	now := time.Now()
 	add := func() {

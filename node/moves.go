@@ -118,6 +118,9 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 			if w := p.Wanted(); !w.Empty() {
 				wanted[id] = w
 			}
+			if n.copier.used.Load() { // who waits for a second holder had the former owner for one
+				n.copier.note(sl)
+			}
 			got = append(got, id)
 		})
 	}
@@ -224,7 +227,7 @@ func (n *Node) startAfresh(ctx context.Context) {
 
 // sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.
 func (n *Node) sweep() {
-	now := time.Now()
+	now := n.stood.sum
 	wanted := make(map[uint32]counter.Wanted)
 	n.slots.each(func(sl *slot, p *counter.Partition) {
 		sl.letGo(now, n.cfg.KeepPersisted)

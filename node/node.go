@@ -30,6 +30,7 @@ type Node struct {
 	limits counter.Limits
 	count  *instruments
 	live   live
+	rates  *rates // nil: there is no rate limit
 
 	slots      *slots
 	links      links
@@ -37,7 +38,10 @@ type Node struct {
 	flusher    *flush.Flusher
 	scribe     *scribe // nil: there is no log on disk
 	ghosts     []*ghost
-	stopScribe func() // ends the writing goroutine; only with a scribe
+	copier     *copier
+	copies     *copies
+	background context.Context // until this node has stopped
+	stopScribe func()          // ends the writing goroutine; only with a scribe
 	gossip     *gossip.Gossip
 	peers      *fasthttp.Server
 	peerLn     net.Listener
@@ -54,16 +58,19 @@ type Node struct {
 	afresh    *handed                // partitions to start again under a new epoch
 	wanted    chan struct{}          // a round is wanted; capacity 1
 	doomed    atomic.Bool            // something stands in fatal, or did
+	suspect   atomic.Bool            // the store may have come back from an older state: look at all partitions
 	fatal     chan error             // why this node cannot go on; capacity 1
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
 	haunting  sync.Map               // origins of ghosts that still resend
+	lostPast  atomic.Uint64          // operations of past processes among the lost ones
 
 	// Only the control loop uses these.
 	expiredSince  map[counter.Origin]time.Time
 	leaseSince    time.Time // this node has held its lease since, without a gap or a failed renewal; zero: it has not
 	lastExpire    time.Time
 	lastVerify    time.Time
+	stood         stood
 	toldRewind    time.Time
 	lastExpireIDs time.Time
 }
@@ -84,7 +91,7 @@ func New(cfg Config) (*Node, error) {
 		lease:  newLease(cfg.LeaseTTL),
 		limits: limits(cfg),
 		count:  newInstruments(),
-		slots:  newSlots(cfg.Ring.Partitions, id, holders(cfg)),
+		slots:  newSlots(cfg.Ring.Partitions, id, holders(cfg), int64(cfg.MaxPendingBytes/2)),
 		links:  links{byID: make(map[counter.Origin]*link)},
 		handed: newHanded(),
 		afresh: newHanded(),
@@ -97,7 +104,10 @@ func New(cfg Config) (*Node, error) {
 	if n.auth, err = newAuth(cfg.Secrets, cfg.PeerTLS, n.isMember); err != nil {
 		return nil, err
 	}
+	n.rates = newRates(cfg, n.count.set)
 	n.loader = newLoader(n)
+	n.copier = newCopier(n)
+	n.copies = newCopies(cfg.MaxPendingBytes)
 	n.peers = n.peerServer()
 	n.flusher = flush.NewFlusher(cfg.Store, id, source{n}, n.flusherOptions())
 	return n, nil
@@ -141,6 +151,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	bg, stop := context.WithCancel(context.Background())
 	defer stop()
+	n.background = bg
 	rounds, stopRounds := context.WithCancel(bg)
 	defer stopRounds()
 	var (
@@ -154,8 +165,10 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 	})
 	all.Go(func() { n.loader.run(bg) })
+	all.Go(func() { n.copier.run(bg) })
 	all.Go(func() { _ = n.flusher.Run(bg) })
 	all.Go(func() { n.runLive(bg) })
+	all.Go(func() { n.rates.run(bg) })
 	if n.scribe != nil {
 		log, stopLog := context.WithCancel(bg)
 		logged := make(chan struct{})

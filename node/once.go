@@ -11,8 +11,7 @@ import (
 // beginOnce accepts an increment with an idempotency key (R9). The owner is asked about the key before the increment gets a number:
 // a repeat of what the store has needs none, and an operation whose key could not be looked up, since the store is down, would
 // hold up everything behind it. Two requests at once both become operations, of which the owner counts the first.
-func (n *Node) beginOnce(c *request, hash uint64, ref counter.IDRef, level Durability) error {
-	deadline := time.Now().Add(n.cfg.OwnerTimeout)
+func (n *Node) beginOnce(c *request, hash uint64, ref counter.IDRef, level Durability, deadline time.Time) error {
 	for {
 		r, err := n.lookUp(c.sl, ref, deadline)
 		switch {
@@ -37,8 +36,8 @@ func (n *Node) beginOnce(c *request, hash uint64, ref counter.IDRef, level Durab
 func (n *Node) addOnce(c *request, hash uint64, ref counter.IDRef, level Durability) (err error) {
 	c.sl.mu.Lock()
 	defer c.sl.mu.Unlock()
-	if !n.accepting.Load() {
-		return ErrNotReady
+	if err := n.stillGood(level); err != nil {
+		return err
 	}
 	switch c.added, err = c.sl.p.AddID(hash, ref, c.in.Delta); {
 	case errors.Is(err, counter.ErrIDMissing):
@@ -113,4 +112,50 @@ func (n *Node) askOwner(owner counter.Origin, ref counter.IDRef, deadline time.T
 	case <-timer.C:
 	}
 	return wire.ReadResult{Code: wire.Again}
+}
+
+// askAhead lets the owners of all idempotency keys of a request find out about them at the same time, so that the lookups which
+// follow, one after another, find them known. It returns until when they may take.
+func (n *Node) askAhead(in []Increment) time.Time {
+	until := time.Now().Add(n.cfg.OwnerTimeout)
+	here := make(map[uint32]counter.Wanted)
+	var answers []<-chan wire.ReadResult
+	for i := range in {
+		if in[i].ID == nil {
+			continue
+		}
+		ref := counter.IDRef{Key: string(in[i].Key), ID: string(in[i].ID)}
+		sl := n.slots.of(counter.Hash(ref.Key))
+		sl.mu.Lock()
+		owner, _ := sl.p.Owner()
+		_, state := sl.p.LookupID(ref)
+		sl.mu.Unlock()
+		switch {
+		case state == counter.IDMissing:
+			w := here[sl.p.ID()]
+			w.Keys, w.IDs = append(w.Keys, ref.Key), append(w.IDs, ref)
+			here[sl.p.ID()] = w
+		case state == counter.IDMoved && owner != n.id:
+			if l := n.links.get(owner); l != nil {
+				answers = append(answers, l.reads.ask(ref))
+			}
+		}
+	}
+	timer := getTimer(time.Until(until) / 2)
+	defer putTimer(timer)
+	if len(here) > 0 {
+		select {
+		case <-n.loader.load(here).done:
+		case <-timer.C:
+			return until
+		}
+	}
+	for _, a := range answers {
+		select {
+		case <-a:
+		case <-timer.C:
+			return until
+		}
+	}
+	return until
 }

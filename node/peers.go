@@ -72,8 +72,12 @@ func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path stri
 		n.serveBatch(ctx, body)
 	case path == readPath:
 		n.serveReads(ctx, rest)
+	case path == copyPath:
+		n.serveCopies(ctx, h.Sender, rest)
 	case path == livePath:
 		n.serveLive(ctx, rest)
+	case path == limitPath:
+		n.serveLimits(ctx, rest)
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}
@@ -126,6 +130,7 @@ func (n *Node) serveBatch(ctx *fasthttp.RequestCtx, body []byte) {
 // handle applies one section as the owner. urgent: somebody waits for the store to have it.
 func (n *Node) handle(sender counter.Origin, s *counter.Section) (a counter.Answer, urgent bool) {
 	var loading counter.Wanted
+	load := false
 	var epoch uint64
 	sl := &n.slots.all[s.Partition]
 	n.slots.change(sl, func(p *counter.Partition) {
@@ -134,9 +139,11 @@ func (n *Node) handle(sender counter.Origin, s *counter.Section) (a counter.Answ
 		urgent = a.Code == counter.OK && wantsFlush(s)
 		sl.urgent = sl.urgent || urgent
 		_, epoch = p.Owner()
+		load = !loading.Empty() && !sl.loading // a section that comes again while the read is under way asks for nothing more
+		sl.loading = sl.loading || load
 	})
-	if !loading.Empty() {
-		n.loader.load(map[uint32]counter.Wanted{s.Partition: loading})
+	if load {
+		n.loader.loadFor(sl, loading)
 	}
 	if a.Code == counter.Unknown || s.Epoch > epoch {
 		n.refresh() // the sender knows something that this node does not

@@ -14,29 +14,34 @@ import (
 // leases, ledger rows and totals are behind what the nodes have seen. Numbers make it mendable (R6): what an origin has seen persisted it
 // keeps for a while, and sends again to an owner whose ledger is behind. This file finds out that it happened.
 
-// epochs returns the latest epoch of each partition that this node has heard of.
-func (n *Node) epochs() []uint64 {
-	out := make([]uint64, len(n.slots.all))
+// epochs returns the latest owner and epoch of each partition that this node has heard of.
+func (n *Node) epochs() []flush.Ownership {
+	out := make([]flush.Ownership, len(n.slots.all))
 	for i := range n.slots.all {
 		sl := &n.slots.all[i]
 		sl.mu.Lock()
-		_, out[i] = sl.p.Owner()
+		out[i].Owner, out[i].Epoch = sl.p.Owner()
 		sl.mu.Unlock()
 	}
 	return out
 }
 
-// reclaim takes partitions over whose epoch in the store is older than one that this node knew before it asked: nobody can act at
-// the old epoch, for the nodes know better. Whoever the ring wants takes them, at an epoch above all that he knows.
-func (n *Node) reclaim(ctx context.Context, w *world, known []uint64) {
+// reclaim takes partitions over of which this node knew a later epoch before it asked than the store has now, or another owner at the
+// same one: nobody can act at what the store says, for some know better. Whoever knows takes them, at an epoch above all that he
+// knows; the ring moves them on.
+func (n *Node) reclaim(ctx context.Context, w *world, known []flush.Ownership) {
 	var want []flush.Reclaim
 	for _, o := range w.owners {
-		if int(o.Partition) < len(known) && known[o.Partition] > o.Epoch {
-			n.sawRewind("an epoch", o.Partition, known[o.Partition], o.Epoch)
-			if w.wants(o.Partition) == n.id {
-				want = append(want, flush.Reclaim{Ownership: o, Above: known[o.Partition]})
-			}
+		if int(o.Partition) >= len(known) {
+			continue
 		}
+		k := known[o.Partition]
+		other := k.Epoch == o.Epoch && k.Epoch > 0 && k.Owner != o.Owner
+		if k.Epoch <= o.Epoch && !other {
+			continue
+		}
+		n.sawRewind("an epoch", o.Partition, k.Epoch, o.Epoch)
+		want = append(want, flush.Reclaim{Ownership: o, Above: max(k.Epoch, o.Epoch+1)})
 	}
 	if len(want) == 0 {
 		return
@@ -64,7 +69,8 @@ func (n *Node) reclaim(ctx context.Context, w *world, known []uint64) {
 // verify compares the ledger with what this owner knows to be in it, now and then: a partition without increments would not
 // notice otherwise that the store went back.
 func (n *Node) verify(ctx context.Context) {
-	if n.cfg.KeepPersisted <= 0 || time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
+	suspect := n.suspect.Swap(false)
+	if n.cfg.KeepPersisted <= 0 || !suspect && time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
 		return
 	}
 	n.lastVerify = time.Now()
@@ -106,6 +112,7 @@ func (n *Node) verify(ctx context.Context) {
 // sawRewind reports, once in a while, that the store is behind what it once said.
 func (n *Node) sawRewind(what string, partition uint32, had, has uint64) {
 	n.count.rewinds.Inc()
+	n.suspect.Store(true)
 	if time.Since(n.toldRewind) < time.Minute {
 		return
 	}

@@ -102,6 +102,9 @@ func (s *scribe) run(ctx context.Context) {
 	for s.failed.Load() == nil {
 		select {
 		case <-ctx.Done():
+			for s.queued() && s.failed.Load() == nil { // nothing is accepted any more: this is the log's end
+				s.write()
+			}
 			return
 		case <-s.wake:
 		case <-tick.C:
@@ -112,6 +115,12 @@ func (s *scribe) run(ctx context.Context) {
 			trimmed = time.Now()
 		}
 	}
+}
+
+func (s *scribe) queued() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) > 0
 }
 
 // write makes everything that is queued durable, and tells those who wait for it (R7).
@@ -197,10 +206,10 @@ func (s *scribe) fault() error {
 	return nil
 }
 
-// end closes the log, or removes it when the store has everything.
-func (s *scribe) end(persisted bool) {
+// end closes the log, or removes it when the store has everything. False: the log stays although it was to go.
+func (s *scribe) end(persisted bool) bool {
 	if s == nil {
-		return
+		return true
 	}
 	do := s.log.Close
 	if persisted {
@@ -208,5 +217,7 @@ func (s *scribe) end(persisted bool) {
 	}
 	if err := do(); err != nil {
 		s.node.log.Warn("closing the log on disk", "error", err)
+		return !persisted
 	}
+	return true
 }

@@ -14,14 +14,16 @@ type slot struct {
 	mu sync.Mutex
 	p  *counter.Partition
 
-	queued    *link          // in whose queue it stands
-	logQueued bool           // it stands in the log's queue
-	flushing  bool           // the flusher has a batch of it
-	urgent    bool           // somebody waits for the store, or for a hand-over, since the last freeze
-	heir      counter.Origin // whom it is being handed to, while Releasing
-	accepted  uint64         // increments accepted here (each one, also where several travel as one operation)
-	stored    []mark         // for what is kept although the store has it
-	marks     []mark         // for the age of what is pending
+	queued     *link          // in whose queue it stands
+	logQueued  bool           // it stands in the log's queue
+	copyQueued bool           // and in the copies'
+	loading    bool           // a read of the store is under way for a section that came
+	flushing   bool           // the flusher has a batch of it
+	urgent     bool           // somebody waits for the store, or for a hand-over, since the last freeze
+	heir       counter.Origin // whom it is being handed to, while Releasing
+	accepted   uint64         // increments accepted here (each one, also where several travel as one operation)
+	stored     []storedMark   // for what is kept although the store has it
+	marks      []mark         // for the age of what is pending
 
 	_ [64]byte // two neighbours must not share a cache line: each is written by whoever counts
 }
@@ -32,19 +34,44 @@ type mark struct {
 	at     time.Time
 }
 
-// letGo forgets what the store has had for long enough, and takes a new mark of what it has.
-func (sl *slot) letGo(now time.Time, keep time.Duration) {
+// stood measures the time for which the store has answered: while it is away, what is kept in case that it comes back from an
+// older state must not grow old. Only the control loop uses it.
+type stood struct {
+	sum  time.Duration
+	last time.Time
+}
+
+func (s *stood) pause() { s.last = time.Time{} }
+
+func (s *stood) resume(now time.Time) {
+	if !s.last.IsZero() {
+		s.sum += now.Sub(s.last)
+	}
+	s.last = now
+}
+
+// letGo forgets what the store has had for long enough, and takes a new mark of what it has. now is by the time that the
+// store has stood.
+func (sl *slot) letGo(now, keep time.Duration) {
 	if keep <= 0 {
 		return
 	}
 	old := 0
-	for ; old < len(sl.stored) && now.Sub(sl.stored[old].at) >= keep; old++ {
+	for ; old < len(sl.stored) && now-sl.stored[old].at >= keep; old++ {
 		sl.p.LetGo(sl.stored[old].number)
 	}
 	sl.stored = append(sl.stored[:0], sl.stored[old:]...)
-	if has := sl.p.Persisted(); has > sl.p.Kept() && len(sl.stored) < maxMarks {
-		sl.stored = append(sl.stored, mark{number: has, at: now})
+	has := sl.p.Persisted()
+	spaced := len(sl.stored) == 0 || now-sl.stored[len(sl.stored)-1].at >= keep/maxMarks
+	if has > sl.p.Kept() && spaced {
+		sl.stored = append(sl.stored, storedMark{number: has, at: now})
 	}
+}
+
+// storedMark says that the store had operations up to number at that moment.
+type storedMark struct {
+	number uint64
+	at     time.Duration // for which the store had stood
 }
 
 // maxMarks bounds the marks of one slot; the oldest are the ones that matter.
@@ -71,10 +98,12 @@ type slots struct {
 	all     []slot
 	pending atomic.Int64
 	bytes   atomic.Int64 // what they weigh in memory
+	kept    atomic.Int64 // what operations weigh that are kept although the store has them
+	maxKept int64
 }
 
-func newSlots(count uint32, self counter.Origin, h counter.Holders) *slots {
-	s := &slots{all: make([]slot, count)}
+func newSlots(count uint32, self counter.Origin, h counter.Holders, maxKept int64) *slots {
+	s := &slots{all: make([]slot, count), maxKept: maxKept}
 	for i := range s.all {
 		s.all[i].p = counter.New(uint32(i), self).With(h)
 	}
@@ -88,13 +117,19 @@ func (s *slots) of(hash uint64) *slot { return &s.all[hash%uint64(len(s.all))] }
 func (s *slots) change(sl *slot, f func(p *counter.Partition)) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	before, weighed := sl.p.Pending(), sl.p.PendingBytes()
+	before, weighed, kept := sl.p.Pending(), sl.p.PendingBytes(), sl.p.KeptBytes()
 	f(sl.p)
+	if now := sl.p.KeptBytes(); now > kept && s.kept.Load()+int64(now-kept) > s.maxKept {
+		sl.p.LetGo(sl.p.Persisted()) // increments need the room more
+	}
 	if d := sl.p.Pending() - before; d != 0 {
 		s.pending.Add(int64(d))
 	}
 	if d := sl.p.PendingBytes() - weighed; d != 0 {
 		s.bytes.Add(int64(d))
+	}
+	if d := sl.p.KeptBytes() - kept; d != 0 {
+		s.kept.Add(int64(d))
 	}
 }
 

@@ -126,6 +126,8 @@ func (n *Node) conflict(b flush.Batch, ledger []flush.Mismatch) {
 	n.log.Error("the ledger does not match this owner's memory: starting the partition afresh",
 		"partition", b.Partition, "epoch", b.Epoch, "rows", len(ledger))
 	n.count.conflicts.Inc()
+	n.suspect.Store(true) // what happened to this partition may have happened to all
+	n.refresh()
 	sl := &n.slots.all[b.Partition]
 	n.afresh.add(b.Partition, b.Epoch) // first: until then a round would take the partition for one to be acquired as it stands
 	n.slots.change(sl, func(p *counter.Partition) {

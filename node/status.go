@@ -133,11 +133,18 @@ func (n *Node) expireIDs(ctx context.Context) {
 	n.lastExpireIDs = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/6)
 	defer cancel()
-	switch gone, err := n.cfg.Store.ExpireIDs(ctx, chunk); {
-	case err != nil:
-		n.log.Warn("could not remove expired idempotency keys", "error", err)
-	case gone == chunk:
-		n.lastExpireIDs = time.Time{} // there are more
+	for {
+		gone, err := n.cfg.Store.ExpireIDs(ctx, chunk)
+		switch {
+		case ctx.Err() != nil:
+			n.lastExpireIDs = time.Time{} // there are more: at the next round
+			return
+		case err != nil:
+			n.log.Warn("could not remove expired idempotency keys", "error", err)
+			return
+		case gone < chunk:
+			return
+		}
 	}
 }
 

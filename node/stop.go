@@ -82,14 +82,15 @@ func (n *Node) leave(failed bool, stopRounds func()) error {
 	n.lease.revoke() // others may claim what this node still owns as soon as it is closed
 	left := n.slots.pending.Load()
 	if left == 0 && !failed {
-		n.removeLog()
-		if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
+		if !n.removeLog() {
+			n.log.Warn("the log on disk could not be removed; the next start resends it, which is harmless")
+		} else if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
 			n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
 		}
 	}
 	_ = n.gossip.Leave(ctx)
 	if left > 0 {
-		if n.scribe != nil && n.scribe.fault() == nil {
+		if n.logsAll() {
 			n.log.Warn("operations did not reach the store; the log on disk has them for the next start of this node", "count", left)
 			return nil
 		}
@@ -119,12 +120,21 @@ func (n *Node) end() {
 	}
 }
 
-// removeLog deletes the log on disk: the store has everything. It goes before this process's row does, since a log whose process the store
-// does not know looks like one of another database.
-func (n *Node) removeLog() {
+// logsAll writes what is left to the log on disk, and reports whether it is all there.
+func (n *Node) logsAll() bool {
 	if n.scribe == nil {
-		return
+		return false
 	}
 	n.stopScribe()
-	n.scribe.end(true)
+	return n.scribe.fault() == nil
+}
+
+// removeLog deletes the log on disk: the store has everything. It goes before this process's row does, since a log whose process the store
+// does not know looks like one of another database.
+func (n *Node) removeLog() bool {
+	if n.scribe == nil {
+		return true
+	}
+	n.stopScribe()
+	return n.scribe.end(true)
 }

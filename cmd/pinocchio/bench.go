@@ -14,7 +14,8 @@ import (
 
 // benchCmd's flags are bench.Options.
 type benchCmd struct {
-	Target       []string      `help:"Node to load, http://host:port or host:port; repeatable." default:"http://127.0.0.1:3333" placeholder:"URL"`
+	Target       []string      `help:"Node to load, http://host:port, https://host:port or host:port; repeatable." default:"http://127.0.0.1:3333" placeholder:"URL"`
+	CA           string        `name:"ca" type:"existingfile" help:"Certificates of the authorities to trust for https, PEM. Default: the system's." placeholder:"FILE"`
 	Connections  int           `help:"Connections, spread evenly over the targets." default:"64"`
 	Requests     int64         `help:"Stop after so many requests." placeholder:"N"`
 	Duration     time.Duration `help:"Stop after so long; 10s when --requests is not given either." placeholder:"TIME"`
@@ -73,6 +74,9 @@ type storeOpener func(ctx context.Context, url string) (benchStore, error)
 // Run loads, reports on the output, and fails when the load could not be put on, when totals differ, or by --strict.
 func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err error) {
 	o := c.options()
+	if o.TLS, err = trusting(c.CA); err != nil {
+		return err
+	}
 	if isTerminal(std.err) {
 		o.Progress = std.err
 	}

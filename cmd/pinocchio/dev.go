@@ -23,6 +23,7 @@ type devCmd struct {
 	HTTP  string `name:"http" default:"127.0.0.1:3333" help:"host:port of the first node; the others take the ports behind it."`
 	Data  string `type:"path" default:"./data" help:"Folder of the embedded store and of the logs on disk."`
 	Store string `help:"Use this store instead: postgres://… or sqlite:PATH." placeholder:"URL"`
+	gateFlags
 	settings
 }
 
@@ -32,6 +33,10 @@ func (c *devCmd) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("--nodes is %d, must be 1 to 16", c.Nodes)
 	}
 	log := c.logger(std.err)
+	gate, err := c.gate(log)
+	if err != nil {
+		return err
+	}
 	address, err := c.url()
 	if err != nil {
 		return err
@@ -40,10 +45,12 @@ func (c *devCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	members, err := c.members(store, log)
+	members, err := c.members(store, gate, log)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	gate.warn(members[0].ln.Addr(), false, log)
+	defer gate.watch()()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
@@ -69,7 +76,7 @@ func (c *devCmd) url() (string, error) {
 	return "sqlite:" + filepath.Join(c.Data, "pinocchio.db"), nil
 }
 
-func (c *devCmd) members(store flush.Store, log *slog.Logger) (members []*member, err error) {
+func (c *devCmd) members(store flush.Store, gate *gate, log *slog.Logger) (members []*member, err error) {
 	defer func() {
 		if err != nil {
 			for _, m := range members {
@@ -94,7 +101,8 @@ func (c *devCmd) members(store flush.Store, log *slog.Logger) (members []*member
 		if port == 0 {
 			listen = net.JoinHostPort(host, "0")
 		}
-		m, err := newMember(cfg, listen, c.DrainDelay)
+		gate.apply(&cfg)
+		m, err := newMember(cfg, listen, c.DrainDelay, gate.serve)
 		if err != nil {
 			return members, err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDev_RunsAClusterThatCountsAndKeepsItsTotals(t *testing.T) {
@@ -38,7 +39,7 @@ func TestDev_TakesThePortsBehindTheFirst(t *testing.T) {
 	first, last := twoPorts(t)
 	c := parsed(t, "--nodes", "2", "--http", first)
 	c.Data = t.TempDir()
-	members, err := c.members(noStore{}, slog.New(slog.DiscardHandler))
+	members, err := c.members(noStore{}, &gate{timeout: time.Second}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ type commands struct {
 	Incr    incrCmd    `cmd:"" help:"Add to a counter and print its total."`
 	Cluster clusterCmd `cmd:"" help:"Print the members of a cluster, their leases and partitions."`
 
+	Audit auditCmd `cmd:"" help:"Compare what the nodes counted with the tables; exit status 1 when it does not add up."`
+	Token tokenCmd `cmd:"" help:"Make an access token, and the line of --tokens-file that accepts it."`
+
 	Top        topCmd        `cmd:"" help:"Watch what the nodes of a cluster do."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
 

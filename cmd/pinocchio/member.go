@@ -121,6 +121,9 @@ func newMember(cfg node.Config, listen string, delay time.Duration, change ...fu
 	}
 	page := dashboard.New(n, cfg.Logger.With("node", cfg.Name))
 	hc.Page, hc.ClosePage = page.Serve, page.Close
+	if cfg.RateLimit.Enabled() {
+		hc.Rate.Limiter = n
+	}
 	for _, c := range change {
 		c(&hc)
 	}

@@ -29,14 +29,16 @@ type serveCmd struct {
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
 	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
 	protectFlags
+	gateFlags
 	settings
 }
 
 // Run serves until ctx is done.
 func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	log := c.logger(std.err)
-	cfg, protect, err := c.prepare(log)
-	if err != nil {
+	cfg, protect, wrong := c.prepare(log)
+	gate, err := c.gate(log)
+	if err = errors.Join(wrong, err); err != nil {
 		return err
 	}
 	tellMemoryLimit(log)
@@ -45,10 +47,13 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	cfg.Store = store
-	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve)
+	gate.apply(&cfg)
+	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve, gate.serve)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	gate.warn(m.ln.Addr(), protect.public != nil, log)
+	defer gate.watch()()
 	defer protect.watch(m.node, log)()
 	return errors.Join(m.run(ctx), store.Close())
 }
@@ -75,8 +80,10 @@ func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, error) {
 
 // check implements checker.
 func (c *serveCmd) check() error {
-	_, _, err := c.prepare(slog.New(slog.DiscardHandler))
-	return err
+	quiet := slog.New(slog.DiscardHandler)
+	_, _, err := c.prepare(quiet)
+	_, wrong := c.gate(quiet)
+	return errors.Join(err, wrong)
 }
 
 // storeFault says what is wrong with a store's URL at first sight. The text of the URL, which may hold a password, is no part of it.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -22,25 +23,35 @@ type auditor struct {
 	shownTo []map[counter.Origin]uint64
 	excuses []excuse
 	handed  []uint64 // epoch that the last hand-over of each partition began
+
+	ids       map[counter.IDRef]idRow // as the store must have them
+	asked     map[counter.IDRef]int64 // the delta of the first request with each
+	ambiguous map[counter.IDRef]bool  // requests with different deltas were made
 }
 
 // stream is everything that one origin accepted for one partition.
 type stream struct {
 	ops       []*record // numbers 1, 2, 3, ...
 	persisted uint64    // as the store must have it
+	logged    uint64    // durable in the log on disk
+	copied    uint64    // held by another process
+	lost      bool      // its host is gone, with its disk
 }
 
 // record is one operation.
 type record struct {
 	key      int
 	delta    int64
+	id       string
 	shares   []*share
 	outside  bool   // it has left its origin: it never changes again (R1)
+	handed   bool   // to the log, or to a holder of copies
 	resolved bool   // but for this: refused, and the origin knows: from then on it adds nothing
 	applied  uint64 // the last epoch at which an owner applied it
 	refused  uint64 // the last epoch at which an owner refused it
 	setAside int64  // what the origin has named as refused after its caller had gone
 	totals   []int64
+	away     bool // a process besides its origin has applied it
 
 	counts bool // valid when persisted: it was not refused
 }
@@ -50,6 +61,7 @@ type share struct {
 	delta  int64
 	prefix int64 // of the operation, just after this increment
 	fate   fate
+	level  counter.Level // once answered
 	ticket *counter.Ticket
 }
 
@@ -71,6 +83,7 @@ func newAuditor(w *world) *auditor {
 	a := &auditor{
 		w: w, tenures: make(map[tenureKey]*tenure),
 		sum: make([]wide, w.cfg.keys), aside: make([]wide, w.cfg.keys), handed: make([]uint64, w.cfg.partitions),
+		ids: make(map[counter.IDRef]idRow), asked: make(map[counter.IDRef]int64), ambiguous: make(map[counter.IDRef]bool),
 	}
 	for range w.cfg.partitions {
 		a.streams = append(a.streams, make(map[counter.Origin]*stream))
@@ -112,6 +125,11 @@ func (r *record) content() int64 {
 	return r.delta
 }
 
+// refusal says that a ticket was told that its operation adds nothing.
+func refusal(err error) bool {
+	return errors.Is(err, counter.ErrOutOfRange) || errors.Is(err, counter.ErrIDReused)
+}
+
 // counted is the part of the operation whose clients were told that it counts.
 func (r *record) counted() (sum int64) {
 	for _, sh := range r.shares {
@@ -137,7 +155,10 @@ func (a *auditor) accepted(p *part, added counter.Added, key int, delta int64) *
 		s.ops = append(s.ops, &record{key: key})
 	}
 	a.w.mustBe(added.Number >= 1 && added.Number <= s.last(), "R1", "%s: number %d of %d", p.n.name, added.Number, s.last())
-	r := s.op(added.Number)
+	return a.share(p, added, s.op(added.Number), key, delta)
+}
+
+func (a *auditor) share(p *part, added counter.Added, r *record, key int, delta int64) *share {
 	a.w.mustBe(!r.outside, "R1", "%s: an increment was combined into operation %d, which had left", p.n.name, added.Number)
 	a.w.mustBe(r.key == key, "R1", "%s: an increment was combined into another key's operation %d", p.n.name, added.Number)
 	r.delta += delta
@@ -146,7 +167,7 @@ func (a *auditor) accepted(p *part, added counter.Added, key int, delta int64) *
 	if len(r.shares) > 1 {
 		a.w.mark(markCombined)
 	}
-	a.w.mustBe(added.Applied == (p.Phase() == counter.Owning), "R2", "%s: applied in phase %d", p.n.name, p.Phase())
+	a.w.mustBe(added.Applied == (p.Phase() == counter.Owning && p.tenure.run(p.n.id).mark() >= added.Number-1), "R2", "%s: applied in phase %d", p.n.name, p.Phase())
 	if added.Applied {
 		p.tenure.added(added, r, delta)
 	}
@@ -170,17 +191,22 @@ func (a *auditor) left(origin counter.Origin, s *counter.Section) {
 
 // same checks an operation's content (R1).
 func (a *auditor) same(n uint64, r *record, op *counter.Op) {
-	if a.w.keys[r.key] != op.Key || r.content() != op.Delta {
+	void := r.resolved && op.Delta == 0 && op.ID == ""
+	if a.w.keys[r.key] != op.Key || r.content() != op.Delta || (r.id != op.ID && !void) {
 		a.w.broken("R1", "operation %d is %s %+d, and was %s %+d", n, op.Key, op.Delta, a.w.keys[r.key], r.content())
 	}
 }
 
-// heard notes what an answer told an origin of refused operations.
-func (a *auditor) heard(p *part, ans *counter.Answer) {
+// heard notes what an answer told an origin of refused operations. had is what it knew the store to have.
+func (a *auditor) heard(p *part, ans *counter.Answer, had uint64) {
+	st := a.stream(p.id, p.n.id)
 	var numbers []uint64
 	for _, r := range ans.Results {
-		if r.Code == counter.OutOfRange {
+		if r.Code == counter.OutOfRange || r.Code == counter.IDReused {
 			numbers = append(numbers, r.Number)
+			if r.Number > had && r.Number <= ans.Applied {
+				st.op(r.Number).resolved = true
+			}
 		}
 	}
 	a.refusals(p, numbers)
@@ -193,7 +219,7 @@ func (a *auditor) refusals(p *part, numbers []uint64) (learned []uint64) {
 	for _, n := range numbers {
 		r := st.op(n)
 		for _, sh := range r.shares {
-			if !r.resolved && sh.ticket != nil && sh.ticket.Err != nil {
+			if !r.resolved && sh.ticket != nil && refusal(sh.ticket.Err) {
 				r.resolved = true
 				learned = append(learned, n)
 			}
@@ -248,10 +274,18 @@ func (a *auditor) evidence(c *caller) {
 	switch t.Level {
 	case counter.Persisted:
 		w.mustBe(c.number <= st.persisted, "R7", "%s: operation %d answered as persisted, the store has %d", c.n.name, c.number, st.persisted)
+	case counter.Held:
+		w.mark(markHeld)
+		two := c.number <= max(st.copied, st.persisted) || r.away
+		w.mustBe(two, "R7", "%s: operation %d answered as held by two, nobody else has it", c.n.name, c.number)
+		fallthrough
+	case counter.Logged:
+		w.mustBe(c.number <= max(st.logged, st.persisted) || !w.cfg.logs, "R7", "%s: operation %d answered as logged, the log has %d", c.n.name, c.number, st.logged)
+		fallthrough
 	case counter.Applied:
 		w.mustBe(r.applied != 0 || c.number <= st.persisted, "R7", "%s: operation %d answered as applied, nobody has", c.n.name, c.number)
 	}
-	if !t.HasTotal || t.Doubt {
+	if !t.HasTotal || t.Doubt || t.Replayed {
 		return
 	}
 	after := r.delta - c.share.prefix

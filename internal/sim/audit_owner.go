@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -22,6 +23,7 @@ type tenure struct {
 	open  *opening
 	runs  map[counter.Origin]*run
 	sum   []wide // of each key: the total
+	ids   map[counter.IDRef]idRow
 
 	// A batch that the store has applied and the core does not know of yet; and what of it was set aside.
 	undone []counter.Move
@@ -30,21 +32,22 @@ type tenure struct {
 
 // run is what an owner has applied of one stream: its numbers base+1, base+2, ...
 type run struct {
-	base    uint64
-	values  []int64 // what each added
-	refused []bool
+	base   uint64
+	values []int64 // what each added
+	counts []bool  // valid: neither refused nor a repeat
 }
 
 // opening is the state of the store that an owner starts from, as the auditor knows it.
 type opening struct {
 	persisted map[counter.Origin]uint64
 	sum       []wide
+	ids       map[counter.IDRef]idRow
 }
 
 func (a *auditor) opening(take []ownership) map[uint32]*opening {
 	out := make(map[uint32]*opening)
 	for _, o := range take {
-		op := &opening{persisted: make(map[counter.Origin]uint64), sum: slices.Clone(a.sum)}
+		op := &opening{persisted: make(map[counter.Origin]uint64), sum: slices.Clone(a.sum), ids: maps.Clone(a.ids)}
 		for id, s := range a.streams[o.partition] {
 			op.persisted[id] = s.persisted
 		}
@@ -59,7 +62,7 @@ func (a *auditor) begin(p *part, epoch uint64, open *opening) *tenure {
 	a.w.mustBe(a.tenures[key] == nil, "R5", "%s acquires partition %d twice at epoch %d", p.n.name, p.id, epoch)
 	t := &tenure{
 		a: a, p: p, epoch: epoch, open: open, runs: make(map[counter.Origin]*run),
-		sum: slices.Clone(open.sum), aside: make(map[int]wide),
+		sum: slices.Clone(open.sum), ids: maps.Clone(open.ids), aside: make(map[int]wide),
 	}
 	a.tenures[key] = t
 	return t
@@ -77,11 +80,15 @@ func (t *tenure) run(origin counter.Origin) *run {
 func (r *run) mark() uint64 { return r.base + uint64(len(r.values)) }
 
 // apply notes that the owner has applied the next operation of a stream.
-func (t *tenure) apply(r *run, rec *record, v int64, refused bool) {
-	if refused {
-		v, rec.refused = 0, max(rec.refused, t.epoch)
+func (t *tenure) apply(r *run, rec *record, v int64, how counter.ResultCode) {
+	counts := how == counter.Total || how == counter.NoTotal
+	if how == counter.OutOfRange || how == counter.IDReused {
+		rec.refused = max(rec.refused, t.epoch)
 	}
-	r.values, r.refused = append(r.values, v), append(r.refused, refused)
+	if !counts {
+		v = 0
+	}
+	r.values, r.counts = append(r.values, v), append(r.counts, counts)
 	t.sum[rec.key] = t.sum[rec.key].plus(v)
 	rec.applied = max(rec.applied, t.epoch)
 }
@@ -91,14 +98,14 @@ func (a *auditor) ownOutbox(p *part) {
 	st := a.stream(p.id, p.n.id)
 	r := p.tenure.run(p.n.id)
 	var numbers []uint64
-	for n := r.mark() + 1; n <= st.last(); n++ {
+	for n := r.mark() + 1; n <= st.last() && !a.held(p, st.op(n)); n++ {
 		numbers = append(numbers, n)
 	}
 	refused := a.refusals(p, numbers)
 	for _, n := range numbers {
 		rec := st.op(n)
 		rec.outside = true
-		p.tenure.apply(r, rec, rec.content(), slices.Contains(refused, n))
+		p.tenure.applyOwn(r, rec, slices.Contains(refused, n))
 	}
 }
 
@@ -108,7 +115,7 @@ func (t *tenure) added(added counter.Added, rec *record, delta int64) {
 	r := t.run(t.p.n.id)
 	if added.Fresh {
 		w.mustBe(added.Number == r.mark()+1, "R2", "%s applies its operation %d after %d", t.p.n.name, added.Number, r.mark())
-		t.apply(r, rec, delta, false)
+		t.apply(r, rec, delta, counter.NoTotal)
 	} else {
 		r.values[added.Number-r.base-1] += delta
 		t.sum[rec.key] = t.sum[rec.key].plus(delta)
@@ -119,7 +126,7 @@ func (t *tenure) added(added counter.Added, rec *record, delta int64) {
 }
 
 // handled checks an answer against the section (R2), and what it says of totals (R8).
-func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, ans *counter.Answer) {
+func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, ans *counter.Answer, resent bool) {
 	w, t := a.w, p.tenure
 	st, r := a.stream(p.id, origin), p.tenure.run(origin)
 	before := r.mark()
@@ -138,16 +145,34 @@ func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, an
 		rec := st.op(n)
 		op := &s.Ops[n-s.First]
 		// A former owner who does not know it yet may get what was sent before a later owner refused it. It will never flush it.
-		if late := t.epoch < rec.refused && op.Delta == rec.delta; !late {
+		late := t.epoch < rec.refused && op.Delta == rec.delta
+		switch {
+		case late:
+		case resent:
+			a.sameLog(n, rec, op)
+		default:
 			a.same(n, rec, op)
 		}
 		i := slices.IndexFunc(ans.Results, func(x counter.OpResult) bool { return x.Number == n })
-		t.apply(r, rec, op.Delta, i >= 0 && ans.Results[i].Code == counter.OutOfRange)
+		how := counter.NoTotal
+		var total int64 = counter.UnknownTotal
+		if i >= 0 {
+			if how = ans.Results[i].Code; how != counter.NoTotal {
+				total = ans.Results[i].Total
+			}
+		}
+		if void := op.Delta == 0 && op.ID == "" && (rec.delta != 0 || rec.id != ""); void {
+			how = counter.OutOfRange
+		} else {
+			t.once(rec, how, total)
+		}
+		t.apply(r, rec, op.Delta, how)
+		rec.away = true
 		if _, fits := t.sum[rec.key].int64(); !fits {
 			w.mark(markPromised)
 		}
 		if i >= 0 && ans.Results[i].Code == counter.Total {
-			w.mustBe(op.Flags&counter.Want != 0, "R8", "%s tells a total that nobody wanted", p.n.name)
+			w.mustBe(op.Flags&counter.Want != 0 || op.ID != "", "R8", "%s tells a total that nobody wanted", p.n.name)
 			t.total(rec.key, ans.Results[i].Total)
 			rec.totals = append(rec.totals, ans.Results[i].Total)
 		} else if op.Flags&counter.Want != 0 && p.n.loadFailing {

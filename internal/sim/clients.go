@@ -25,6 +25,7 @@ type caller struct {
 	share   *share
 	ticket  *counter.Ticket
 	stopped bool
+	request *request // nil: without an idempotency key
 }
 
 // planClients spreads increments and reads over the history.
@@ -32,6 +33,7 @@ func (w *world) planClients() {
 	for range w.cfg.adds {
 		w.at(w.between(1, w.cfg.until), w.increments)
 	}
+	w.planKeyed()
 	for range w.cfg.reads {
 		w.at(w.between(1, w.cfg.until), w.read)
 	}
@@ -67,7 +69,7 @@ func (w *world) increments() {
 func (w *world) delta() int64 {
 	switch {
 	case w.cfg.extreme && w.chance(20):
-		d := math.MaxInt64 >> (1 + w.rng.IntN(3))
+		d := math.MaxInt64>>(1+w.rng.IntN(3)) - w.rng.IntN(1<<30) // no two alike: what is named as refused is found again by it
 		if w.chance(40) {
 			return int64(-d)
 		}
@@ -84,7 +86,6 @@ func (n *node) increment(key int, delta int64) {
 	w := n.w
 	p := n.parts[w.partitionOf(key)]
 	want := w.chance(w.cfg.want)
-	durable := w.chance(w.cfg.durable)
 	if want && p.Phase() == counter.Owning {
 		if _, state := p.Total(w.hashes[key], w.keys[key]); state == counter.ReadMissing {
 			p.want(key)
@@ -98,23 +99,42 @@ func (n *node) increment(key int, delta int64) {
 		w.mark(markOutOfRangeHere)
 		return
 	}
-	sh := w.audit.accepted(p, a, key, delta)
-	c := &caller{n: n, p: p, number: a.Number, share: sh}
-	if a.Applied && !durable {
+	n.follow(p, a, w.audit.accepted(p, a, key, delta), nil, want)
+}
+
+// level draws the durability that a client asks for.
+func (n *node) level() counter.Level {
+	switch w := n.w; {
+	case w.chance(w.cfg.durable):
+		w.mark(markDatabase)
+		n.urgent = true
+		return counter.Persisted
+	case w.cfg.copies && n.copier.holder != nil && (n.keepsLog() || !w.cfg.logs) && w.chance(w.cfg.heldBy):
+		return counter.Held
+	case n.keepsLog() && w.chance(w.cfg.logged):
+		return counter.Logged
+	}
+	return counter.Applied
+}
+
+// follow waits for the evidence that the client of an accepted increment asks for.
+func (n *node) follow(p *part, a counter.Added, sh *share, r *request, want bool) {
+	w := n.w
+	c := &caller{n: n, p: p, number: a.Number, share: sh, request: r}
+	level := n.level()
+	if a.Applied && level == counter.Applied {
 		sh.fate = fateCounted
+		if r != nil {
+			r.over = true
+		}
 		if n.trusted() {
 			w.audit.answered(p, a.Number)
 		}
 		return
 	}
-	c.ticket = &counter.Ticket{Done: make(chan struct{}, 1)}
-	if durable {
-		w.mark(markDatabase)
-		c.ticket.Level = counter.Persisted
-		n.urgent = true
-	}
+	c.ticket = &counter.Ticket{Done: make(chan struct{}, 1), Level: level}
 	sh.ticket = c.ticket
-	p.Wait(a.Number, c.ticket, want)
+	p.Wait(a.Number, c.ticket, want || r != nil)
 	n.callers = append(n.callers, c)
 	if w.chance(15) {
 		n.after(w.between(1, 150), c.stop)
@@ -128,6 +148,9 @@ func (c *caller) stop() {
 		c.p.Forget(c.ticket)
 		c.stopped = true
 		c.share.fate = fateCounted
+		if c.request != nil {
+			c.request.again()
+		}
 	}
 }
 
@@ -150,13 +173,27 @@ func (n *node) settleCallers() {
 
 func (c *caller) done() {
 	w, t := c.n.w, c.ticket
-	if errors.Is(t.Err, counter.ErrOutOfRange) {
+	if c.request != nil {
+		c.request.over = true
+	}
+	switch {
+	case errors.Is(t.Err, counter.ErrIDReused):
+		w.mark(markIDReusedThere)
+		c.share.fate = fateRefused
+		w.audit.reusedTo(c)
+		return
+	case errors.Is(t.Err, counter.ErrNotLogged):
+		w.mark(markNotLogged)
+		c.share.fate = fateCounted
+		return // it counts all the same, as far as it is anywhere
+	case errors.Is(t.Err, counter.ErrOutOfRange):
 		w.mark(markOutOfRangeThere)
 		c.share.fate = fateRefused
 		w.audit.refusedTo(c)
 		return
 	}
 	c.share.fate = fateCounted
+	c.share.level = t.Level
 	w.audit.evidence(c)
 	// The lease that matters is the origin's own: while it lasts, every new owner awaits what this origin has sent.
 	if t.Level == counter.Persisted || c.n.trusted() {

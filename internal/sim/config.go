@@ -35,6 +35,20 @@ type config struct {
 	want       int  // chance that it asks for the total
 	extreme    bool // deltas and totals near the ends of int64
 	burst      int  // chance that increments come together
+
+	logs      bool // hosts keep a log on disk
+	logFaults int  // how many times one fails
+	logged    int  // chance that an increment asks for durability disk
+	power     int  // chance that a crash takes the host's page cache with it
+	copies    bool // each process has what it owns itself copied to another one
+	heldBy    int  // chance that an increment asks for durability replica
+	lostHost  bool // one host is lost with its disk, and no process crashes besides
+	logOps    int  // taken from a partition at a time
+
+	keyed    int // how many requests carry an idempotency key
+	ids      int // how many keys there are of each counter
+	misuse   int // chance that one is used again for another increment
+	repeated int // chance that a request is made twice, though the first is under way
 }
 
 // draw makes a history's settings. Each kind of fault is left out in a good part of the histories: what it would hide
@@ -57,7 +71,22 @@ func draw(rng *rand.Rand) config {
 		limits:     counter.Limits{MaxDirty: 1 << 10, MaxClean: 1 << 10},
 		flushEvery: 20 + ticks(rng.IntN(200)),
 		durable:    some(60), want: some(60), burst: some(60),
-		extreme: rng.IntN(8) == 0,
+		extreme: rng.IntN(5) == 0,
+	}
+	c.logs = rng.IntN(4) > 0
+	c.logFaults, c.logged, c.power = some(2), some(80), some(100)
+	c.copies, c.heldBy = rng.IntN(2) == 0, some(80)
+	if c.lostHost = rng.IntN(4) == 0; c.lostHost {
+		c.crashes, c.leaves = 0, 0
+	}
+	c.logOps = 1 << 10
+	if rng.IntN(3) == 0 {
+		c.logOps = 1 + rng.IntN(2)
+	}
+	c.keyed, c.ids, c.misuse, c.repeated = some(40), 1+rng.IntN(6), some(20), some(50)
+	c.limits.MaxIDs = 1 << 10
+	if rng.IntN(2) == 0 {
+		c.limits.MaxIDs = rng.IntN(3)
 	}
 	if rng.IntN(2) == 0 {
 		c.maxOps = 1 + rng.IntN(3)

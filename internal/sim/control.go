@@ -23,6 +23,7 @@ func (n *node) controlled() { n.controlling = false }
 func (n *node) round() {
 	n.nextRound = n.w.now + roundEvery
 	sent := n.w.now
+	n.rounds++
 	type renewal struct {
 		view
 		ok bool
@@ -40,6 +41,7 @@ func (n *node) round() {
 			n.w.mustBe(n.closing, "R12", "%s was closed while it ran", n.name)
 			return
 		}
+		n.viewOf = n.rounds
 		// Only a node that has learned what it lost may trust its lease again.
 		n.heed(r.view)
 		if !n.closing {
@@ -70,13 +72,14 @@ func (n *node) heed(v view) {
 			}
 		}
 		for _, id := range sorted(p.Settling()) {
-			if s, there := v.find(id); !there || s.leaseLeft <= 0 {
+			if s, there := v.find(id); !there || s.leaseLeft <= 0 && !n.haunted(id) {
 				n.w.mark(markSettledByLease)
 				p.StopAwaiting(id)
 			}
 		}
 		p.excuseAbsent(v.processes)
 	}
+	n.resendCopies()
 }
 
 // learn takes note of an owner, as somebody told it.
@@ -159,7 +162,7 @@ func (n *node) adopt(take []ownership, settle bool, then func()) {
 		var origins, await []counter.Origin
 		for _, s := range a.processes {
 			origins = append(origins, s.id)
-			if settle && s.id != n.id && s.leaseLeft > 0 {
+			if settle && s.id != n.id && (s.leaseLeft > 0 || n.haunted(s.id)) {
 				await = append(await, s.id)
 			}
 		}
@@ -196,6 +199,9 @@ func (p *part) excuseAbsent(processes []seen) {
 	for _, s := range processes {
 		if s.id == p.n.id || s.leaseLeft > 0 {
 			continue
+		}
+		if p.n.haunted(s.id) {
+			continue // its sections bring what is left of it, and the excuse
 		}
 		if p.n.w.byID[s.id].alive {
 			p.n.w.mark(markUnawaited)

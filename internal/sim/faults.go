@@ -14,6 +14,10 @@ func (w *world) planFaults() {
 		}
 	}
 	plan(w.cfg.crashes, w.crashOne)
+	plan(w.cfg.logFaults, w.failLog)
+	if w.cfg.lostHost {
+		plan(1, w.loseHost)
+	}
 	plan(w.cfg.pauses, w.pauseOne)
 	plan(w.cfg.cuts, w.cutOne)
 	plan(w.cfg.outages, w.outage)
@@ -153,9 +157,18 @@ func (w *world) quiet() bool { return len(w.unrest()) == 0 }
 // unrest names what is still to come to rest.
 func (w *world) unrest() (what []string) {
 	owned := make([]int, w.cfg.partitions)
-	for _, n := range w.slots {
+	for slot, n := range w.slots {
 		if n == nil {
+			if w.hosts[slot].crashed {
+				what = append(what, "a crashed host is still down")
+			}
 			continue
+		}
+		if len(n.ghosts) > 0 {
+			what = append(what, n.name+" resends a log")
+		}
+		if n.holdsForTheDead() {
+			what = append(what, n.name+" holds copies of what is gone")
 		}
 		if !n.ready || n.leaving || n.flights > 0 {
 			what = append(what, n.name+" is starting, leaving or flushing")

@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"fmt"
+	"strings"
+)
+
 // mark names a rare path of the protocol, or a fault that leads there.
 type mark int
 
@@ -57,6 +62,31 @@ const (
 	markColdRead
 	markReadMoved
 	markReadSettle
+	markLogTorn
+	markLogReplay
+	markLogMore
+	markLogDuplicate
+	markLogSkip
+	markLogFailed
+	markNotLogged
+	markGhostDone
+	markGhostSettled
+	markRefusedReplayed
+	markIDTwice
+	markIDReplayed
+	markIDStored
+	markIDLoaded
+	markIDReused
+	markIDReusedHere
+	markIDReusedThere
+	markIDAmbiguous
+	markWanted
+	markHeld
+	markHolderChanged
+	markCopyAgain
+	markCopyResent
+	markHostLost
+	markHeldByLoser
 	marks
 )
 
@@ -111,6 +141,31 @@ var markNames = [marks]string{
 	markColdRead:          "counter read from the store",
 	markReadMoved:         "read at a process that no longer owns",
 	markReadSettle:        "read while settling",
+	markLogTorn:           "log with a torn tail",
+	markLogReplay:         "log of a past process resent",
+	markLogMore:           "log that held more than it had confirmed",
+	markLogDuplicate:      "operation of a log that an owner had applied before",
+	markLogSkip:           "log overtaken by the store",
+	markLogFailed:         "log failed",
+	markNotLogged:         "caller told that the log has failed",
+	markGhostDone:         "log removed, and its process closed",
+	markGhostSettled:      "settled by a log",
+	markRefusedReplayed:   "refused, and counted after a replay of the log (known limit)",
+	markIDTwice:           "two requests with one idempotency key at the same moment",
+	markIDReplayed:        "repeat found by the owner",
+	markIDStored:          "repeat answered from the store's row",
+	markIDLoaded:          "row of an idempotency key read from the store",
+	markIDReused:          "idempotency key of another increment in a stream",
+	markIDReusedHere:      "request refused since its key is another increment's",
+	markIDReusedThere:     "caller told that its key is another increment's",
+	markIDAmbiguous:       "two increments with one key, and the answered one lost to the other (known limit)",
+	markWanted:            "owner's own operations wait for their keys to be looked up",
+	markHeld:              "increment waited for a second holder",
+	markHolderChanged:     "another process holds the copies from now on",
+	markCopyAgain:         "copies sent again",
+	markCopyResent:        "copies resent for a process without a lease",
+	markHostLost:          "host lost with its disk",
+	markHeldByLoser:       "held by an owner that lost the partition, and lost with its origin's host (known limit)",
 }
 
 func (m mark) String() string { return markNames[m] }
@@ -124,11 +179,22 @@ func (m *Marks) Add(other *Marks) {
 	}
 }
 
-// Missing returns the names of the paths that were never taken.
-func (m *Marks) Missing() (names []string) {
+const (
+	// often is how many times the tests must have taken each path.
+	often = 100
+	// limitOften is the same for the known limits, which take several faults at once.
+	limitOften = 10
+)
+
+// Rare returns the names of the paths that were not taken often enough.
+func (m *Marks) Rare() (names []string) {
 	for i, n := range m {
-		if n == 0 {
-			names = append(names, markNames[i])
+		want := often
+		if strings.Contains(markNames[i], "known limit") {
+			want = limitOften
+		}
+		if n < want {
+			names = append(names, fmt.Sprintf("%s: %d, of %d", markNames[i], n, want))
 		}
 	}
 	return names

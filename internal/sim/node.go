@@ -40,7 +40,15 @@ type node struct {
 	loading     bool
 	loadFailing bool
 
+	rounds int // begun; viewOf is the one that view is of
+	viewOf int
+	born   map[counter.Origin]int // in which round the first copy came
+
 	callers []*caller
+	copier  copier
+	held    copies
+	scribe  *scribe  // nil: no log on disk
+	ghosts  []*ghost // past processes of this host, whose logs are resent
 }
 
 // part is one partition at a node.
@@ -49,8 +57,10 @@ type part struct {
 	n       *node
 	id      uint32
 	retryAt ticks
-	missing []int   // keys to read from the store
 	tenure  *tenure // the auditor's books of this ownership, while it lasts
+
+	missing    []int // keys to read from the store
+	missingIDs []counter.IDRef
 }
 
 // start runs a new process at a host that has none.
@@ -62,11 +72,12 @@ func (w *world) start(slot int) {
 	n := &node{w: w, slot: slot, alive: true, name: fmt.Sprintf("n%d%c", slot, 'a'+w.starts[slot]-1)}
 	n.id[0], n.id[15] = byte(slot+1), byte(w.starts[slot])
 	for p := range w.cfg.partitions {
-		n.parts = append(n.parts, &part{Partition: counter.New(uint32(p), n.id), n: n, id: uint32(p)})
+		n.parts = append(n.parts, &part{Partition: counter.New(uint32(p), n.id).With(counter.Holders{Log: w.cfg.logs}), n: n, id: uint32(p)})
 		n.opinion = append(n.opinion, w.wish(p))
 	}
 	w.slots[slot], w.byID[n.id] = n, n
 	w.logf("%s starts", n.name)
+	n.openLog()
 	n.register()
 }
 
@@ -81,6 +92,9 @@ func (n *node) register() {
 		n.heed(v)
 		n.trustUntil = sent + leaseTrust
 		n.ready = true
+		for _, g := range n.ghosts {
+			g.round()
+		}
 		n.tick()
 	})
 }
@@ -112,6 +126,8 @@ func (n *node) tick() {
 	}
 	n.flush()
 	n.load()
+	n.scribe.write()
+	n.copy()
 	if n.w.chance(20) {
 		for _, p := range n.parts {
 			before, _ := p.Counters()
@@ -132,6 +148,7 @@ func (n *node) trusted() bool { return n.w.now < n.trustUntil }
 func (n *node) crash() {
 	n.w.logf("%s crashes", n.name)
 	n.end()
+	n.powerOff()
 	n.w.mark(markCrash)
 	for _, c := range n.callers {
 		if !c.stopped {
@@ -174,11 +191,13 @@ func (n *node) leave() {
 		}
 	}
 	n.closing = true
+	n.removeLog()
 	n.trustUntil = 0 // from here on, others may take what it owns at any moment
 	ask(n, func() bool { n.w.store.close(n.id); return true }, func(_ bool, o outcome) {
 		n.w.logf("%s has left (%d)", n.name, o) // without an answer its lease will run out, or it is closed all the same
 		n.w.mark(markLeave)
 		n.end()
+		n.closeGhosts()
 		n.w.at(n.w.between(5, leaseTTL), func() { n.w.start(n.slot) })
 	})
 }

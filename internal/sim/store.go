@@ -9,6 +9,7 @@ type store struct {
 	owners    []ownership
 	ledger    []map[counter.Origin]uint64
 	counters  map[string]int64
+	ids       map[counter.IDRef]counter.IDRow
 }
 
 type process struct {
@@ -47,7 +48,7 @@ func (v *view) find(id counter.Origin) (seen, bool) {
 }
 
 func newStore(partitions int) *store {
-	s := &store{byID: make(map[counter.Origin]*process), counters: make(map[string]int64)}
+	s := &store{byID: make(map[counter.Origin]*process), counters: make(map[string]int64), ids: make(map[counter.IDRef]counter.IDRow)}
 	for i := range partitions {
 		s.owners = append(s.owners, ownership{partition: uint32(i)})
 		s.ledger = append(s.ledger, make(map[counter.Origin]uint64))
@@ -140,11 +141,17 @@ func copyRows(rows map[counter.Origin]uint64) map[counter.Origin]uint64 {
 // snapshot is the answer to a read of counters.
 type snapshot struct {
 	values map[string]int64
+	rows   map[counter.IDRef]counter.IDRow
 	ledger map[uint32]map[counter.Origin]uint64
 }
 
-func (s *store) read(keys []string, partitions []uint32) snapshot {
-	r := snapshot{values: make(map[string]int64), ledger: make(map[uint32]map[counter.Origin]uint64)}
+func (s *store) read(keys []string, ids []counter.IDRef, partitions []uint32) snapshot {
+	r := snapshot{values: make(map[string]int64), rows: make(map[counter.IDRef]counter.IDRow), ledger: make(map[uint32]map[counter.Origin]uint64)}
+	for _, ref := range ids {
+		if row, ok := s.ids[ref]; ok {
+			r.rows[ref] = row
+		}
+	}
 	for _, k := range keys {
 		if v, ok := s.counters[k]; ok {
 			r.values[k] = v

@@ -78,6 +78,9 @@ func (s *store) apply(b *pendingBatch) (values []counter.Value) {
 		s.counters[d.Key] += d.Delta
 		values = append(values, counter.Value{Key: d.Key, Value: s.counters[d.Key]})
 	}
+	for _, row := range b.IDs {
+		s.ids[row.IDRef] = row
+	}
 	if b.NewOwner != (counter.Origin{}) {
 		s.owners[b.Partition] = ownership{b.Partition, b.NewOwner, b.Epoch + 1}
 	}

@@ -44,6 +44,7 @@ type world struct {
 
 	slots  []*node // the process that a host runs now
 	starts []int   // how many it has run
+	hosts  []host
 	byID   map[counter.Origin]*node
 	cut    map[[2]int]bool // hosts that do not hear each other; storeSlot is the store
 	calm   bool            // the faults have ended
@@ -71,6 +72,7 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	}
 	w.starts = make([]int, w.cfg.slots)
 	w.slots = make([]*node, w.cfg.slots)
+	w.hosts = make([]host, w.cfg.slots)
 	return w
 }
 

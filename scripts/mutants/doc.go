@@ -1,4 +1,4 @@
-// Command mutants shows that the checks bite: it plants mistakes in the protocol core, one at a time, and runs the core's
+// Command mutants shows that the checks bite: it plants mistakes in core, log and store, one at a time, and runs the package's
 // unit tests and a part of the simulation against each. Every one must be caught.
 //
 // Usage, in the module's top folder:

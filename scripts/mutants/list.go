@@ -14,6 +14,17 @@ type edit struct{ old, new string }
 func one(old, new string) []edit { return []edit{{old, new}} }
 
 const (
+	idsFile       = "counter/ids.go"
+	holdersFile   = "counter/holders.go"
+	opFile        = "counter/op.go"
+	logFile       = "journal/log.go"
+	formatFile    = "journal/format.go"
+	recoverFile   = "journal/recover.go"
+	segmentFile   = "journal/segment.go"
+	osFile        = "journal/osfs.go"
+	sqliteFile    = "flush/sqlite_flush.go"
+	leaseFile     = "flush/sqlite_lease.go"
+	ghostFile     = "internal/sim/ghost.go"
 	cellsFile     = "counter/cells.go"
 	flushFile     = "counter/flush.go"
 	originFile    = "counter/origin.go"
@@ -28,7 +39,7 @@ const (
 
 // seeds leads to mistakes that the first seeds do not meet: the mutant's name, and a seed to play besides.
 var seeds = map[string]int{
-	"a node does not heed that it owns again what it lost unaware (was so)": 1025229,
+	"increments join an operation whose callers were told that the log has failed (was so)": 23138,
 }
 
 // mutants are grouped by the rule that they break first. Those marked "was so" are mistakes that the core once had.
@@ -44,7 +55,7 @@ var mutants = []mutant{
 	{"a sent operation stays open", "R1", originFile, one(
 		"	p.out.seal(n)\n	p.sending = true\n", "	p.sending = true\n")},
 	{"a refused operation is sent again with its content", "R1", outboxFile, one(
-		"		op.Delta = 0\n", "")},
+		"		op.Delta, op.ID = 0, \"\" // an", "		op.ID = \"\" // an")},
 
 	{"repeats are applied again", "R2", ownerFile, one(
 		"	fresh := s.Ops[min(uint64(len(s.Ops)), st.applied+1-s.First):]\n", "	fresh := s.Ops\n")},
@@ -91,7 +102,7 @@ var mutants = []mutant{
 		"			s.persisted = s.frozen\n", "			s.persisted = s.applied\n")},
 
 	{"callers are told of the store when the owner has applied", "R7", outboxFile, one(
-		"		if t.Level == Applied || t.Err != nil {\n", "		if true {\n")},
+		"		if t.need &^= e; t.need == 0 || t.Err != nil {\n", "		if t.need &^= e; true {\n")},
 	{"news of the store does not wait for the answer", "R7", originFile, one(
 		"	p.out.trim(min(p.out.heard, p.out.acked))\n", "	p.out.trim(min(p.out.heard, p.out.sealed))\n")},
 	{"what was answered before is refused for want of room", "R7", ownedFile, one(
@@ -106,19 +117,19 @@ var mutants = []mutant{
 	{"settling ends with the first section", "R8", ownerFile, one(
 		"	if s.Answered <= st.applied {\n", "	if s.Answered <= st.applied || len(s.Ops) > 0 {\n")},
 	{"totals are read while settling", "R8", ownerFile, one(
-		"	case len(p.own.settling) > 0:\n", "	case len(p.own.settling) > 1<<20:\n")},
+		"	case !p.own.complete():\n", "	case !p.own.complete() && key == \"\":\n")},
 	{"totals are answered while settling", "R8", ownerFile, one(
-		"	return v, known && fits && len(w.settling) == 0\n", "	return v, known && fits\n")},
+		"	return v, known && fits && w.complete()\n", "	return v, known && fits\n")},
 	{"what was applied unanswered is not awaited (was so)", "R8", outboxFile, one(
 		"	o.answered = max(o.answered, o.sealed)\n", "")},
 	{"a settling owner hands over (was so)", "R8", partitionFile, one(
-		"	if p.Phase() != Owning || len(p.own.settling) > 0 {\n", "	if p.Phase() != Owning {\n")},
+		"	if p.Phase() != Owning || len(p.own.settling) > 0 ||", "	if p.Phase() != Owning ||")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
 		"t.epoch != w.epoch || t.flushed != w.flushed {", "t.epoch != w.epoch {")},
 	{"a read is taken to contain the batch under way", "R8", ownerFile, one(
-		"	included := w.frozen && w.frozenIn(p.self, &p.out, ledger)\n", "	included := w.frozen\n")},
+		"	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)\n", "	included := w.frozen\n")},
 	{"a read is taken not to contain the batch under way", "R8", ownerFile, one(
-		"	included := w.frozen && w.frozenIn(p.self, &p.out, ledger)\n", "	included := w.frozen && w.frozenIn(p.self, &p.out, nil)\n")},
+		"	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)\n", "	included := w.frozen && w.frozenIn(p.self, &p.out, nil)\n")},
 	{"a counter keeps its value when a delta was set aside (was so)", "R8", ownedFile, one(
 		"			w.cells.cell[i].forgetBase()\n", "")},
 	{"totals wrap around at the end of the range (was so)", "R8", cellsFile, one(
@@ -130,8 +141,78 @@ var mutants = []mutant{
 
 	{"a node trusts its lease to the end", "R8", nodeFile, one(
 		"func (n *node) trusted() bool { return n.w.now < n.trustUntil }", "func (n *node) trusted() bool { return n.w.now < n.trustUntil+leaseTTL }")},
-	{"a node does not heed that it owns again what it lost unaware (was so)", "R8", controlFile, one(
-		"		if o.owner != (counter.Origin{}) {", "		if o.owner != n.id && o.owner != (counter.Origin{}) {")},
 	{"a new owner awaits nobody", "R8", controlFile, one(
-		"			if settle && s.id != n.id && s.leaseLeft > 0 {\n", "			if settle && s.id != n.id && s.leaseLeft > leaseTTL {\n")},
+		"			if settle && s.id != n.id && (s.leaseLeft > 0 || n.haunted(s.id)) {\n", "			if settle && s.id != n.id && s.leaseLeft > leaseTTL {\n")},
+
+	{"a repeat is counted again once the store has the first", "R9", ownerFile, one(
+		"	case e.counted:\n		return OpResult{Code: Replayed", "	case e.counted && e.pinned:\n		return OpResult{Code: Replayed")},
+	{"another increment passes for a repeat", "R9", ownerFile, one(
+		"	case e.counted && e.row.Fingerprint != op.fingerprint():\n", "	case e.counted && e.row.Fingerprint != op.fingerprint() && op.Delta == 0:\n")},
+	{"idempotency keys are forgotten before the store has them", "R9", idsFile, one(
+		"		if e.pinned || e.used {\n", "		if e.used {\n")},
+	{"keys that the store has are taken for new", "R9", idsFile, one(
+		"counted: counted, used: true}", "counted: false, used: true}")},
+	{"a batch leaves its idempotency keys out", "R9", flushFile, one(
+		"	b.IDs = w.ids.freeze()\n", "	_ = w.ids.freeze()\n")},
+	{"keys counted since the freeze pass for stored", "R9", idsFile, one(
+		"	for _, e := range s.sent {\n", "	for _, e := range append(s.sent, s.fresh...) {\n")},
+	{"a refused operation keeps its idempotency key (was so)", "R9", outboxFile, one(
+		"		op.Delta, op.ID = 0, \"\" // an", "		op.Delta = 0 // an")},
+	{"an owner passes over its own operation with an unknown key", "R9", partitionFile, one(
+		"		if !known {\n			break\n", "		if !known {\n			continue\n")},
+	{"an owner hands over while its own operations wait", "R6", partitionFile, one(
+		"|| p.own.selfApplied < p.out.last() {\n		return false\n", "{\n		return false\n")},
+	{"an owner does not await its own answered operations", "R8", partitionFile, one(
+		"w.behind = n, n < o.answered\n", "w.behind = n, false\n")},
+
+	{"what goes to the log stays open", "R1", holdersFile, one(
+		"	return p.out.behind(&p.out.logging, limit)\n", "	sealed := p.out.sealed\n	first, ops = p.out.behind(&p.out.logging, limit)\n	p.out.sealed = sealed\n	return first, ops\n")},
+	{"callers are told of more than the log has", "R7", holdersFile, one(
+		"p.out.safe(&p.out.logged, n, logged) }", "p.out.safe(&p.out.logged, max(n, p.out.last()), logged) }")},
+	{"a failed log passes for a good one", "R7", holdersFile, one(
+		"				t.Err = ErrNotLogged\n", "				t.need &^= logged\n")},
+	{"increments join an operation whose callers were told that the log has failed (was so)", "R7", holdersFile, one(
+		"	p.out.seal(p.out.last()) // nothing joins", "	// nothing joins")},
+	{"callers are told of the disk before the owner has applied", "R7", opFile, one(
+		"Logged: applied | logged,", "Logged: logged,")},
+	{"who waits for the log does not wait for the new owner (was so)", "R8", outboxFile, one(
+		"			t.need |= t.Level.needs() & applied\n", "			t.need |= 0\n")},
+	{"callers are told of more than the holder has", "R7", holdersFile, one(
+		"p.out.safe(&p.out.held, n, held) }", "p.out.safe(&p.out.held, max(n, p.out.last()), held) }")},
+	{"an owner passes for the second holder of its own operations", "R7", partitionFile, one(
+		"	o.ack(n, results, false, applied)\n", "	o.ack(n, results, false, applied|held)\n")},
+	{"a replay of the log begins anew with number 1", "R1", partitionFile, one(
+		"	p.out.persisted, p.out.acked = first-1, first-1\n", "	p.out.persisted, p.out.acked = first-first, first-first\n")},
+	{"a replay of the log may be refused", "R7", partitionFile, one(
+		"	p.out.sealed, p.out.answered = p.out.last(), p.out.last()\n", "")},
+	{"what the store may lose again is not kept", "R6", outboxFile, one(
+		"		o.kept = append(o.kept, o.ops[:k]...)\n", "		o.kept = append(o.kept, o.ops[:k-1]...)\n")},
+	{"what the store lost is not sent again", "R6", outboxFile, one(
+		"	o.persisted, o.heard = n, min(o.heard, n)\n	o.rewind()\n", "	o.persisted, o.heard = n, min(o.heard, n)\n")},
+
+	{"the log is not synced", "R7", logFile, one(
+		"	if err := s.file.Sync(); err != nil {\n", "	if err := s.file.Sync(); err != nil && s == nil {\n")},
+	{"a log whose fsync failed goes on", "R7", logFile, one(
+		"	l.failure.Store(&err)\n	l.pending.reset()\n", "	l.pending.reset()\n")},
+	{"a record's checksum is not compared", "R1", formatFile, one(
+		"	if checksum(b, offset) != binary", "	if offset < 0 && checksum(b, offset) != binary")},
+	{"a torn tail passes for damage", "R6", recoverFile, one(
+		"	if !s.last {\n		return s.damage", "	if s.last {\n		return s.damage")},
+	{"damage passes for a torn tail", "R6", recoverFile, one(
+		"	if not != nil {\n", "	if not != nil && !s.last {\n")},
+	{"the log is trimmed too early", "R6", segmentFile, one(
+		"		if number > by(partition) {\n", "		if number > by(partition)+1 {\n")},
+	{"a log is replayed while its process lives", "R1", osFile, one(
+		"unix.LOCK_EX|unix.LOCK_NB", "unix.LOCK_SH|unix.LOCK_NB")},
+	{"the log is removed before the store has everything", "R6", ghostFile, one(
+		"	p.done = a.Code == counter.OK && p.Pending() == 0 && a.Applied == a.Persisted\n", "	p.done = a.Code == counter.OK\n")},
+
+	{"a key that is taken does not stop the flush", "R9", sqliteFile, one(
+		"r.KeepIDs); err != nil || res.IDs != nil {\n", "r.KeepIDs); err != nil {\n")},
+	{"keys are overwritten before they expire", "R9", sqliteFile, one(
+		"		where expires_at_us <= ?7`)", "		where expires_at_us <> ?7`)")},
+	{"keys expire that a vanished process may need", "R9", leaseFile, one(
+		"closed_at_us is null and lease_until_us < ?\"\n	if err", "closed_at_us is null and lease_until_us < ? and 1 = 0\"\n	if err")},
+	{"keys are stored although nothing else matches", "R9", sqliteFile, one(
+		"err != nil || res.Owners != nil || res.Ledger != nil {\n			return false, err\n", "err != nil || res.Owners != nil || res.Ledger != nil {\n			_, _ = recordIDs(ctx, tx, sorted.ids, r.KeepIDs)\n			return err == nil, err\n")},
 }

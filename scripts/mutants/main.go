@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func run(count int, only string) (bad int, err error) {
 		if err != nil {
 			return bad, err
 		}
-		verdict := judge(top, overlay, count, seeds[m.name])
+		verdict := judge(top, overlay, m.file, count, seeds[m.name])
 		if !verdict.caught() {
 			bad++
 		}
@@ -158,10 +159,38 @@ var (
 	crashed    = regexp.MustCompile(`(?m)^(panic|fatal error): `)
 )
 
-// judge runs unit tests and simulation with the mutant in place: so many seeds, and one besides unless it is 0.
-func judge(top, overlay string, count, besides int) (v verdict) {
-	text, failed := goTest(top, "-overlay", overlay, "-timeout", "60s", "./counter")
-	switch m := failedTest.FindStringSubmatch(text); {
+// judge runs unit tests and, beside them, the simulation with the mutant in place: so many seeds, and one besides unless it is
+// 0. The simulation has a store of its own, so it is left out where the mistake is in the real one.
+func judge(top, overlay, file string, count, besides int) verdict {
+	var played verdict
+	var playing sync.WaitGroup
+	if filepath.Dir(file) != "flush" {
+		playing.Go(func() {
+			played.play(top, overlay, "-seeds", count)
+			if played.seed == 0 && played.err == "" && besides != 0 {
+				played.play(top, overlay, "-seed", besides)
+			}
+		})
+	}
+	v := unitTests(top, overlay, file)
+	playing.Wait()
+	v.seed, v.rule, v.err = played.seed, played.rule, cmp.Or(v.err, played.err)
+	return v
+}
+
+// unitTests runs the tests of the package that the mistake is in; for the simulation's own files, those of the core.
+func unitTests(top, overlay, file string) (v verdict) {
+	args := []string{"-overlay", overlay, "-timeout", "60s"}
+	switch filepath.Dir(file) {
+	case "flush":
+		args = append(args, "./flush", "-run", "TestStore/sqlite")
+	case "journal":
+		args = append(args, "./journal")
+	default:
+		args = append(args, "./counter")
+	}
+	text, failed := goTest(top, args...)
+	switch m := deepest(failedTest.FindAllStringSubmatch(text, -1)); {
 	case !failed:
 	case m != nil:
 		v.test = m[1]
@@ -171,11 +200,6 @@ func judge(top, overlay string, count, besides int) (v verdict) {
 		v.test = "a unit test that panicked"
 	default:
 		v.err = firstLines(text)
-		return v
-	}
-	v.play(top, overlay, "-seeds", count)
-	if v.seed == 0 && v.err == "" && besides != 0 {
-		v.play(top, overlay, "-seed", besides)
 	}
 	return v
 }
@@ -200,6 +224,16 @@ func goTest(top string, args ...string) (text string, failed bool) {
 	c.Dir = top
 	out, err := c.CombinedOutput()
 	return string(out), err != nil
+}
+
+// deepest returns the first match of those that name a test's innermost part.
+func deepest(found [][]string) (deep []string) {
+	for _, m := range found {
+		if deep == nil || strings.Count(m[1], "/") > strings.Count(deep[1], "/") {
+			deep = m
+		}
+	}
+	return deep
 }
 
 func firstLines(text string) string {

@@ -1,0 +1,86 @@
+package counter
+
+import (
+	"math"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+func TestR6_WhatTheStoreLostIsSentAgainUnderItsNumbers(t *testing.T) {
+	self, owner := uuid.New(), uuid.New()
+	p := New(0, self).With(Holders{Keep: true})
+	p.Learn(owner, 1)
+	keys := []string{"a", "b", "c"}
+	for i, k := range keys {
+		if _, err := p.Add(Hash(k), k, int64(i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := p.Next(10); !ok {
+		t.Fatal("nothing to send")
+	}
+	if v := p.Take(1, &Answer{Code: OK, Epoch: 1, Applied: 3, Persisted: 3}); v != Fine || p.Pending() != 0 {
+		t.Fatalf("verdict %d, %d pending", v, p.Pending())
+	}
+	p.Learn(owner, 2) // who started from an older state of the store
+	if _, ok := p.Next(10); !ok {
+		t.Fatal("the new owner is not asked")
+	}
+	if v := p.Take(2, &Answer{Code: OK, Epoch: 2, Applied: 1, Persisted: 1}); v != Fine {
+		t.Fatalf("verdict %d", v)
+	}
+	s, ok := p.Next(10)
+	if !ok || s.First != 2 || len(s.Ops) != 2 {
+		t.Fatalf("sent %+v, %v; the store lacks 2 and 3", s, ok)
+	}
+	for i, op := range s.Ops {
+		if op.Key != keys[i+1] || op.Delta != int64(i+2) {
+			t.Errorf("operation %d is %s %+d", i+2, op.Key, op.Delta)
+		}
+	}
+}
+
+func TestR6_WhatIsNotKeptAnyMoreDiverges(t *testing.T) {
+	self, owner := uuid.New(), uuid.New()
+	p := New(0, self).With(Holders{Keep: true})
+	p.Learn(owner, 1)
+	for _, k := range []string{"a", "b"} {
+		if _, err := p.Add(Hash(k), k, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Next(10)
+	p.Take(1, &Answer{Code: OK, Epoch: 1, Applied: 2, Persisted: 2})
+	p.LetGo(1)
+	p.Learn(owner, 2)
+	p.Next(10)
+	if v := p.Take(2, &Answer{Code: OK, Epoch: 2}); v != Diverge || p.Persisted() != 2 {
+		t.Fatalf("verdict %d, persisted %d", v, p.Persisted())
+	}
+}
+
+func TestR7_AReplayOfALogIsTakenThoughOutOfRange(t *testing.T) {
+	origin, self := uuid.New(), uuid.New()
+	owner := New(0, self)
+	owner.Acquire(1, nil, []Origin{origin, self}, nil)
+	token, _ := owner.BeginLoad()
+	if !owner.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 10}}) {
+		t.Fatal("not loaded")
+	}
+	replay := Restore(0, origin, 1, []Op{{Key: "k", Delta: math.MaxInt64}})
+	replay.Learn(self, 1)
+	s, ok := replay.Next(10)
+	if !ok {
+		t.Fatal("nothing to send")
+	}
+	a, loading := owner.Handle(origin, &s, Limits{MaxDirty: 10}, false)
+	if a.Code != OK || a.Applied != 1 || !loading.Empty() {
+		t.Fatalf("answer %+v, loading %+v", a, loading)
+	}
+	for _, r := range a.Results {
+		if r.Code == OutOfRange {
+			t.Error("it was answered once, and is refused now: the store must set it aside")
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/pinocchio-nose/pinocchio/internal/limit"
+)
+
+// Header names as their draft writes them, which fasthttp would not. Read only.
+var (
+	headerRatePolicy = []byte("RateLimit-Policy")
+	headerRate       = []byte("RateLimit")
+)
+
+// Limiter keeps the allowances: a *node.Node, or a stand-in in tests.
+type Limiter interface {
+	// Take asks whether a client may send cost increments now.
+	Take(client []byte, cost int) limit.Decision
+}
+
+// Rate is how increments are limited.
+type Rate struct {
+	Limiter      Limiter // nil: they are not
+	Policy       limit.Policy
+	ByCredential bool          // a client is who the credential belongs to, else its address
+	Proxies      limit.Proxies // whose X-Forwarded-For tells the address
+}
+
+func (r Rate) validate(access bool) error {
+	switch {
+	case r.Limiter == nil:
+		return nil
+	case !r.Policy.Enabled():
+		return errors.New("a rate limit without a rate")
+	case r.ByCredential && !access:
+		return errors.New("a rate limit by credential needs credentials: without them all clients would share one allowance")
+	}
+	return r.Policy.Validate()
+}
+
+// withinRate takes count increments from the client's allowance. It answers, and returns false, when they are too many.
+func (s *Server) withinRate(ctx *fasthttp.RequestCtx, count int) bool {
+	r := &s.cfg.Rate
+	if r.Limiter == nil {
+		return true
+	}
+	var name [128]byte
+	d := r.Limiter.Take(s.clientOf(ctx, name[:0]), max(1, count))
+	header := &ctx.Response.Header
+	header.SetCanonical(headerRatePolicy, []byte(r.Policy.Header()))
+	header.SetCanonical(headerRate, []byte(d.Header()))
+	if d.Allowed {
+		return true
+	}
+	text := "this client has sent too many increments, and nothing was counted: wait as long as Retry-After says"
+	if count > r.Policy.Burst {
+		text = "nothing was counted: one request may hold at most " + strconv.Itoa(r.Policy.Burst) + " increments here, send them in several"
+		d.Retry = d.Reset
+	}
+	header.Set("Retry-After", strconv.FormatInt(d.RetryAfter(), 10))
+	refuse(ctx, fasthttp.StatusTooManyRequests, problem{detail, text})
+	return false
+}
+
+// clientOf appends the name of the request's client.
+func (s *Server) clientOf(ctx *fasthttp.RequestCtx, dst []byte) []byte {
+	r := &s.cfg.Rate
+	if r.ByCredential {
+		return append(append(dst, "credential:"...), s.grantOf(ctx).ID()...)
+	}
+	var peer netip.Addr
+	if tcp, ok := ctx.RemoteAddr().(*net.TCPAddr); ok {
+		peer = tcp.AddrPort().Addr()
+	}
+	var forwarded [][]byte
+	if len(r.Proxies) > 0 {
+		forwarded = ctx.Request.Header.PeekAll("X-Forwarded-For")
+	}
+	return limit.AppendAddress(dst, r.Proxies.Client(peer, forwarded))
+}

@@ -1,0 +1,209 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/internal/reload"
+)
+
+const (
+	minSecret = 32   // bytes of the secret of HS256 (RFC 7518, section 3.2)
+	maxToken  = 8192 // bytes of a credential that is looked at
+)
+
+// Errors of Check.
+var (
+	ErrNone    = errors.New("no credential was given")
+	ErrMany    = errors.New("more than one credential was given")
+	ErrUnknown = errors.New("the token is not known")
+	ErrNotYet  = errors.New("the keys that JWTs are checked with could not be fetched yet")
+)
+
+// Guard checks credentials. Its methods are safe for concurrent use; nil accepts everything.
+type Guard struct {
+	cfg  Config
+	log  *slog.Logger
+	now  func() time.Time
+	salt digest
+	seen *reload.Files
+
+	tokens atomic.Pointer[tokens]
+	signed atomic.Pointer[issuer] // nil: there are no keys (yet)
+	cache  cache
+	ask    chan struct{} // capacity 1: a token named a key that is not known, the set may be old
+
+	mu      sync.Mutex // guards what follows
+	fetched []verifier // of KeySetURL
+}
+
+// New reads what the configuration names and starts nothing. It returns nil without an error when the configuration asks for no
+// credentials. A JWK set that must be fetched is fetched by Run.
+func New(c Config, log *slog.Logger) (*Guard, error) {
+	if err := c.Validate(); err != nil || !c.Enabled() {
+		return nil, err
+	}
+	g := &Guard{cfg: c, log: log, now: time.Now, salt: newSalt(), ask: make(chan struct{}, 1)}
+	g.cache.salt = g.salt
+	var paths []string
+	for _, p := range []string{c.TokensFile, c.KeySetFile, c.SecretFile} {
+		if p != "" {
+			paths = append(paths, p)
+		}
+	}
+	g.seen = reload.Look(paths...)
+	return g, g.load()
+}
+
+// load reads all files. An error changes nothing.
+func (g *Guard) load() error {
+	var errs []error
+	found, err := g.loadTokens()
+	errs = append(errs, err)
+	keys, err := g.loadKeys()
+	if errs = append(errs, err); errors.Join(errs...) != nil {
+		return errors.Join(errs...)
+	}
+	g.tokens.Store(found)
+	g.useKeys(keys)
+	return nil
+}
+
+func (g *Guard) loadTokens() (*tokens, error) {
+	if g.cfg.TokensFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(g.cfg.TokensFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the tokens: %w", err)
+	}
+	found, err := parseTokens(text, g.salt)
+	if err != nil {
+		return nil, fmt.Errorf("tokens in %s: %w", g.cfg.TokensFile, err)
+	}
+	return found, nil
+}
+
+// loadKeys reads the keys that stand in files.
+func (g *Guard) loadKeys() (keys []verifier, err error) {
+	if g.cfg.KeySetFile != "" {
+		text, err := os.ReadFile(g.cfg.KeySetFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the JWK set: %w", err)
+		}
+		if keys, err = parseKeySet(text); err != nil {
+			return nil, fmt.Errorf("JWK set in %s: %w", g.cfg.KeySetFile, err)
+		}
+	}
+	if g.cfg.SecretFile != "" {
+		text, err := os.ReadFile(g.cfg.SecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the secret of JWTs: %w", err)
+		}
+		if text = bytes.TrimSpace(text); len(text) < minSecret {
+			return nil, fmt.Errorf("the secret of JWTs in %s has %d bytes, must have at least %d", g.cfg.SecretFile, len(text), minSecret)
+		}
+		keys = append(keys, verifier{algorithm: "HS256", key: text})
+	}
+	return keys, nil
+}
+
+// useKeys puts keys of files, together with those that were fetched, in force.
+func (g *Guard) useKeys(files []verifier) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var next *issuer
+	if keys := append(files, g.fetched...); len(keys) > 0 {
+		next = newIssuer(g.cfg, keys, func() time.Time { return g.now() })
+	}
+	g.signed.Store(next)
+}
+
+// Check returns what the Authorization headers of a request grant. Its errors tell nothing of the credential; those of JWTs say what is
+// wrong with it.
+func (g *Guard) Check(headers [][]byte) (*Grant, error) {
+	if g == nil {
+		return nil, nil
+	}
+	if len(headers) > 1 {
+		return nil, ErrMany
+	}
+	token, ok := bearer(headers)
+	if !ok {
+		return nil, ErrNone
+	}
+	if len(token) > maxToken {
+		return nil, ErrUnknown
+	}
+	if grant := g.tokens.Load().find(token); grant != nil {
+		return grant, nil
+	}
+	if !g.cfg.signed() || !looksLikeJWT(token) {
+		return nil, ErrUnknown
+	}
+	return g.checkSigned(token)
+}
+
+// checkSigned checks a JWT. A signature takes ten times as long as an increment, so what was found is remembered until the token
+// expires or the keys change.
+func (g *Guard) checkSigned(token []byte) (*Grant, error) {
+	by := g.signed.Load()
+	if by == nil {
+		return nil, ErrNotYet
+	}
+	name := sha256.Sum256(token)
+	if grant := g.cache.find(by, name, g.now()); grant != nil {
+		return grant, nil
+	}
+	grant, until, err := by.check(string(token))
+	if errors.Is(err, errUnknownKey) {
+		select {
+		case g.ask <- struct{}{}:
+		default:
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.cache.keep(by, name, grant, until)
+	return grant, nil
+}
+
+// bearer returns the token of an Authorization header.
+func bearer(headers [][]byte) ([]byte, bool) {
+	if len(headers) == 0 {
+		return nil, false
+	}
+	scheme, token, _ := bytes.Cut(bytes.TrimSpace(headers[0]), []byte(" "))
+	token = bytes.TrimSpace(token)
+	return token, bytes.EqualFold(scheme, []byte("bearer")) && len(token) > 0
+}
+
+// Run keeps tokens and keys up to date until ctx is done: files that change are read again within interval.
+func (g *Guard) Run(ctx context.Context, interval time.Duration) {
+	if g == nil {
+		return
+	}
+	var all sync.WaitGroup
+	if g.cfg.KeySetURL != "" {
+		all.Go(func() { g.runFetch(ctx, newFetcher()) })
+	}
+	g.seen.Watch(ctx, interval, g.reload)
+	all.Wait()
+}
+
+func (g *Guard) reload() {
+	if err := g.load(); err != nil {
+		g.log.Error("changed files of credentials cannot be used; what was accepted stays accepted", "error", err)
+		return
+	}
+	g.log.Info("credentials were read again")
+}
