@@ -23,8 +23,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test race cover check bench bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
-.PHONY: help build run cluster test manifests race cover check bench bench-go simulate mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test manifests race cover check bench bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

@@ -12,7 +12,7 @@ import (
 // textForeignKey refuses a key of somebody else.
 const textForeignKey = "does not begin with a prefix that this credential is for"
 
-// openRoute tells whether a route asks for no credential: probes, metrics and the files of the live page, none of which hold a key
+// openRoute tells whether a route asks for no credential: probes, metrics, the API's document and the files of the live page, none of which hold a key
 // or a total, and what there is not.
 func openRoute(r route, path []byte) bool {
 	switch r {

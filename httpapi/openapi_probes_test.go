@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/pinocchio-nose/pinocchio/dashboard"
+	"github.com/pinocchio-nose/pinocchio/internal/limit"
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -180,16 +180,10 @@ func commonProbes(doc *openapi3.T) (all []probe) {
 	few := func(c *Config) { c.MaxConnections = 1 }
 	broken := func(c *Config) { c.Page = func(*fasthttp.RequestCtx) { panic("fault") } }
 	for path, item := range doc.Paths.Map() {
-		if slices.Contains(announced(), path) {
-			continue
-		}
 		target := exampleOf(path)
 		for method, op := range item.Operations() {
 			line := method + " " + target + " HTTP/1.1\r\nHost: x\r\n"
-			whole := request(method, target, map[string]string{"POST": increment}[method])
-			if target == many {
-				whole = request(method, target, "["+increment+"]")
-			}
+			whole := wholeRequest(method, target)
 			all = append(
 				all,
 				probe{request: line + "no header\r\n\r\n", status: 400},
@@ -204,6 +198,55 @@ func commonProbes(doc *openapi3.T) (all []probe) {
 			}
 		}
 	}
+	return all
+}
+
+// wholeRequest is one that a route takes.
+func wholeRequest(method, target string, headers ...string) string {
+	body := map[string]string{"POST": increment}[method]
+	if target == many {
+		body = "[" + increment + "]"
+	}
+	return request(method, target, body, append(headers, "Content-Type: application/json")...)
+}
+
+// noMore is a Limiter whose clients have used up what they had.
+type noMore struct{}
+
+func (noMore) Take([]byte, int) limit.Decision {
+	return limit.Decision{Retry: time.Second, Reset: time.Second}
+}
+
+// deniedProbes reach what access control and the rate limit refuse.
+func deniedProbes(t *testing.T, doc *openapi3.T) (all []probe) {
+	t.Helper()
+	c := newCredentials(t)
+	policy, err := limit.ParsePolicy("2/5s", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := func(cfg *Config) { cfg.Access = c.guard }
+	limited := func(cfg *Config) { cfg.Rate = Rate{Limiter: noMore{}, Policy: policy} }
+	add := func(status int, request string, change func(*Config)) {
+		all = append(all, probe{request: request, status: status, change: []func(*Config){change}})
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			target, weak := exampleOf(path), "write"
+			if method == "POST" || path == "/api/v1/audit" {
+				weak = "read"
+			}
+			if op.Security != nil {
+				add(401, wholeRequest(method, target), guarded)
+				add(401, wholeRequest(method, target, c.header("unknown")...), guarded)
+				add(403, wholeRequest(method, target, c.header(weak)...), guarded)
+			}
+			if method == "POST" {
+				add(429, wholeRequest(method, target), limited)
+			}
+		}
+	}
+	add(200, wholeRequest("POST", many, c.header("page")...), guarded) // a 403 of its item
 	return all
 }
 

@@ -118,7 +118,7 @@ func TestServe_NamesEveryFaultAtOnce(t *testing.T) {
 		{"--max-pending 5 --http nowhere --config " + path, []string{
 			"PINOCCHIO_STORE_TIMEOUT", "--max-counters", `"flush-intervall" is no setting`, "missing flags: --store", "max pending is 5", "--http must be host:port",
 		}},
-		{"--store mysql://x --config /does/not/exist", []string{"/does/not/exist", "PINOCCHIO_STORE_TIMEOUT", "--store must begin"}},
+		{"--store mysql://x --rate-limit often --config /does/not/exist", []string{"--rate-limit and --rate-burst", "/does/not/exist", "PINOCCHIO_STORE_TIMEOUT", "--store must begin"}},
 		{"--store sqlite:x --config " + settingsIn(t, "- x"), []string{"must be a YAML mapping", "PINOCCHIO_STORE_TIMEOUT"}},
 		{"--store sqlite:x --config " + settingsIn(t, "join: {a: b}\nname:\nconfig: x\n"), []string{"join must be a value", "name must be a value", `"config" is no setting`}},
 		{"--store sqlite:x --config " + settingsIn(t, "name: a\nname: b\n"), []string{"name"}},

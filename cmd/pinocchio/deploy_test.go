@@ -92,7 +92,7 @@ func peerCertificate(t *testing.T) []string {
 
 // Red when a metric is renamed and an alert or a panel still has its old name.
 func TestDeploy_EveryExpressionParsesAndNamesRealMetrics(t *testing.T) {
-	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"), peerCertificate(t)...)
+	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"), append(peerCertificate(t), "--rate-limit", "9/s")...)
 	_, page := call(t, http.MethodGet, base+"/metrics", "")
 	known := metricNames(page)
 	for _, expr := range expressions(t) {

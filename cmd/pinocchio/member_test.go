@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"github.com/google/uuid"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/alecthomas/kong"
 

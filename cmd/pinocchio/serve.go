@@ -36,12 +36,9 @@ type serveCmd struct {
 // Run serves until ctx is done.
 func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	log := c.logger(std.err)
-	cfg, protect, err := c.prepare(log)
-	if err != nil {
-		return err
-	}
+	cfg, protect, wrong := c.prepare(log)
 	gate, err := c.gate(log)
-	if err != nil {
+	if err = errors.Join(wrong, err); err != nil {
 		return err
 	}
 	tellMemoryLimit(log)
@@ -83,8 +80,10 @@ func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, error) {
 
 // check implements checker.
 func (c *serveCmd) check() error {
-	_, _, err := c.prepare(slog.New(slog.DiscardHandler))
-	return err
+	quiet := slog.New(slog.DiscardHandler)
+	_, _, err := c.prepare(quiet)
+	_, wrong := c.gate(quiet)
+	return errors.Join(err, wrong)
 }
 
 // storeFault says what is wrong with a store's URL at first sight. The text of the URL, which may hold a password, is no part of it.

@@ -83,9 +83,9 @@ func moduleRules() rules {
 			{prefix: "github.com/jackc/pgx", rooms: []string{"flush", "flush/strategy"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "modernc.org/sqlite", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
 			{prefix: "database/sql", rooms: []string{"flush"}, inTests: true, why: "only flush talks to a database"},
-			{prefix: "github.com/golang-jwt/jwt", rooms: []string{"internal/access"}, inTests: true, why: "only access reads tokens"},
 			{prefix: "go.yaml.in/yaml", rooms: []string{"cmd"}, inTests: true, why: "settings are read by the command alone"},
 			{prefix: "github.com/getkin/kin-openapi", inTests: true, why: "only tests compare the API with its document"},
+			{prefix: "github.com/golang-jwt/jwt", rooms: []string{"internal/access"}, inTests: true, why: "only access reads tokens"},
 			{prefix: "github.com/chromedp", rooms: []string{"scripts"}, inTests: true, why: "only tests and pictures need a browser"},
 			{
 				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "dashboard", "node", "bench", "cmd", "scripts"}, inTests: true,
