@@ -201,8 +201,6 @@ var mutants = []mutant{
 		{"			row.owner, row.epoch = id, r.above+1\n", "			row.owner, row.epoch = id, row.epoch+1\n"},
 		{"		if row.owner == id && row.epoch == r.above+1 {\n", "		if row.owner == id {\n"},
 	}},
-	{"an older state of the store leaves the news of the newer", "R6", outboxFile, one(
-		"	o.persisted, o.heard = n, min(o.heard, n)\n", "	o.persisted = n\n")},
 	{"in an older state of the store, a given-up epoch is taken again (was so)", "R5", partitionFile, one(
 		"return epoch <= p.dropped }", "return epoch+1 <= p.dropped }")},
 	{"an older state's second owner of an epoch is not believed (was so)", "R5", partitionFile, one(
