@@ -42,6 +42,8 @@ const (
 // seeds leads to mistakes that the first seeds do not meet: the mutant's name, and a seed to play besides.
 var seeds = map[string]int{
 	"increments join an operation whose callers were told that the log has failed (was so)": 23138,
+	"an older state of the store is reclaimed at its own next epoch":                        18731,
+	"an older state's second owner of an epoch is not believed (was so)":                    3266,
 	"an older state of the store is reclaimed only by the ring (was so)":                    8451,
 }
 
