@@ -116,6 +116,13 @@ type Delta struct {
 	Delta int64
 }
 
+// Refusal is what an owner refused of an operation, after those whom it concerns had been answered or had gone.
+type Refusal struct {
+	Number uint64
+	Key    string
+	Delta  int64
+}
+
 // Batch is what an owner flushes: the deltas, and the ledger moves that they stand for. It never changes.
 type Batch struct {
 	Partition uint32

@@ -37,7 +37,7 @@ type outbox struct {
 	open map[string]uint64
 
 	// refused collects what an owner refused as out of range after its caller had been answered or had gone.
-	refused []Delta
+	refused []Refusal
 }
 
 func (o *outbox) last() uint64 { return o.persisted + uint64(len(o.ops)) }
@@ -130,14 +130,15 @@ func (o *outbox) ack(n uint64, results []OpResult, doubt bool, got evidence) {
 		if len(results) > 0 && results[0].Number == i {
 			r = &results[0]
 		}
-		o.applied(o.at(i), r, doubt, got)
+		o.applied(i, r, doubt, got)
 	}
 	o.acked = max(o.acked, n)
 	o.answered = max(o.answered, o.acked)
 }
 
 // applied gives the result to those who wait and tells those for whom that is enough.
-func (o *outbox) applied(op *Op, r *OpResult, doubt bool, got evidence) {
+func (o *outbox) applied(n uint64, r *OpResult, doubt bool, got evidence) {
+	op := o.at(n)
 	untold := op.Delta
 	for t := op.waiting; t != nil; t = t.next {
 		if !t.gone {
@@ -152,7 +153,7 @@ func (o *outbox) applied(op *Op, r *OpResult, doubt bool, got evidence) {
 		// content is refused by its epoch wherever it may still arrive. What belongs to callers who were told otherwise,
 		// or who have gone, is not dropped in silence, even when others of the same operation hear of it.
 		if untold != 0 {
-			o.refused = append(o.refused, Delta{Key: op.Key, Delta: untold})
+			o.refused = append(o.refused, Refusal{Number: n, Key: op.Key, Delta: untold})
 		}
 		o.bytes -= len(op.ID)
 		op.Delta, op.ID = 0, "" // an idempotency key that it did not take stays free for who does

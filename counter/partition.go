@@ -152,7 +152,7 @@ func (p *Partition) Wait(n uint64, t *Ticket, want bool) {
 func (p *Partition) Forget(t *Ticket) { t.gone = true }
 
 // Refused returns, once, the deltas that an owner refused as out of range when nobody was waiting for the answer any more.
-func (p *Partition) Refused() []Delta {
+func (p *Partition) Refused() []Refusal {
 	r := p.out.refused
 	p.out.refused = nil
 	return r

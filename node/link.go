@@ -267,7 +267,7 @@ func (a *lane) answered(f *flight) (pause bool) {
 		delete(f.epochs, ans.Partition)
 		sl := &n.slots.all[ans.Partition]
 		var v counter.Verdict
-		var refused []counter.Delta
+		var refused []counter.Refusal
 		had := uint64(0)
 		n.slots.change(sl, func(p *counter.Partition) {
 			v = p.Take(epoch, ans)

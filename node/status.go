@@ -165,7 +165,7 @@ func (n *Node) peerFault(l *link, err error) {
 }
 
 // lostToRange reports increments that were answered as accepted before their owner found that they leave the range.
-func (n *Node) lostToRange(refused []counter.Delta) {
+func (n *Node) lostToRange(refused []counter.Refusal) {
 	for _, d := range refused {
 		n.count.unreported.Inc()
 		n.log.Error("an increment that was answered as accepted would leave the range of a 64-bit counter and was not counted",

@@ -228,7 +228,8 @@ func (a *auditor) refusals(p *part, numbers []uint64) (learned []uint64) {
 	for _, n := range numbers {
 		r := st.op(n)
 		for _, sh := range r.shares {
-			if !r.resolved && sh.ticket != nil && refusal(sh.ticket.Err) {
+			// The caller is told now, or has been since the auditor looked last.
+			if !r.resolved && (sh.ticket != nil && refusal(sh.ticket.Err) || sh.fate == fateRefused) {
 				r.resolved = true
 				learned = append(learned, n)
 			}
@@ -236,28 +237,18 @@ func (a *auditor) refusals(p *part, numbers []uint64) (learned []uint64) {
 	}
 	for _, d := range p.Refused() {
 		a.w.mark(markOutOfRangeLater)
-		found := a.setAside(st, learned, d)
-		for i := 0; i < len(numbers) && !found; i++ {
-			// Nobody waits for it any more, so nothing but this entry tells of it.
-			if n := numbers[i]; !slices.Contains(learned, n) && !st.op(n).toldOtherwise() && a.setAside(st, numbers[i:i+1], d) {
-				st.op(n).resolved, found = true, true
-				learned = append(learned, n)
+		r := st.op(d.Number)
+		found := slices.Contains(numbers, d.Number) && a.w.keys[r.key] == d.Key && r.setAside == 0 && r.counted() == d.Delta
+		if found {
+			r.setAside = d.Delta
+			if !slices.Contains(learned, d.Number) { // nobody waits for it any more, so nothing but this entry tells of it
+				r.resolved = true
+				learned = append(learned, d.Number)
 			}
 		}
 		a.w.mustBe(found, "R7", "%s names %+v as refused, which nobody refused", p.n.name, d)
 	}
 	return learned
-}
-
-// setAside ascribes an entry of Refused to the first of the operations that it fits.
-func (a *auditor) setAside(st *stream, numbers []uint64, d counter.Delta) bool {
-	for _, n := range numbers {
-		if r := st.op(n); a.w.keys[r.key] == d.Key && r.setAside == 0 && r.counted() == d.Delta {
-			r.setAside = d.Delta
-			return true
-		}
-	}
-	return false
 }
 
 // outboxes checks that each origin holds exactly what the store does not have, or has not told it yet (R6).
