@@ -80,7 +80,7 @@ func newSamples() *samples {
 
 // run increments until the time is over. One reading of the clock ends a sample and begins the next.
 func (s *samples) run(ctx context.Context, c Contender, keys []string, worker int, start time.Time, d time.Duration) error {
-	for i, before := worker, time.Since(start); before < d; i++ {
+	for i, before := worker, time.Since(start); before < d || s.n == 0; i++ { // on a busy machine the first one may begin late
 		if i%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -88,7 +88,7 @@ func (s *samples) run(ctx context.Context, c Contender, keys []string, worker in
 			return err
 		}
 		after := time.Since(start)
-		s.add(after-before, int(before*parts/d))
+		s.add(after-before, min(parts-1, int(before*parts/d)))
 		before = after
 	}
 	return nil
