@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -43,7 +44,7 @@ func serve(t *testing.T, s Service) (*Dashboard, *http.Client) {
 	server := &fasthttp.Server{Handler: d.Serve, Logger: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return ln.Dial() }}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return ln.Dial() }}
 	t.Cleanup(func() {
 		d.Close()
 		transport.CloseIdleConnections()

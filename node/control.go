@@ -85,6 +85,7 @@ func (n *Node) round(ctx context.Context) error {
 	n.links.update(n, w.peers(n.id))
 	n.heed(w)
 	n.lease.renewed(asked) // not before what was lost meanwhile has been given up: totals of it must not be trusted again
+	n.stayLeaving(ctx, w)
 	n.standIn(w)
 	n.startAfresh(ctx)
 	n.reclaim(ctx, w, known)

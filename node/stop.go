@@ -138,3 +138,16 @@ func (n *Node) removeLog() bool {
 	n.stopScribe()
 	return n.scribe.end(true)
 }
+
+// stayLeaving tells the store again that this node is leaving, when it went back to before it was told: or else two that leave would hand
+// partitions to each other.
+func (n *Node) stayLeaving(ctx context.Context, w *world) {
+	if m := w.members[n.id]; !n.draining.Load() || m == nil || m.Draining {
+		return
+	}
+	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
+	defer cancel()
+	if err := n.cfg.Store.SetDraining(ask, n.id); err != nil {
+		n.log.Debug("could not mark this node as leaving; the next round tries again", "error", err)
+	}
+}

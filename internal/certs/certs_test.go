@@ -28,7 +28,7 @@ func in(t *testing.T, ca *certtest.CA) Files {
 }
 
 // shake does one handshake over loopback, then sends one byte each way, and returns both sides' errors and what the client saw.
-func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error, leaf *x509.Certificate) {
+func shake(t *testing.T, server, client *tls.Config) (leaf *x509.Certificate, serverErr, clientErr error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,7 +57,7 @@ func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error
 	}
 	_ = c.Close()
 	side.Wait()
-	return serverErr, clientErr, leaf
+	return leaf, serverErr, clientErr
 }
 
 func TestLoad_NamesWhatIsWrong(t *testing.T) {
@@ -137,7 +137,7 @@ func TestMutual_RefusesWhoHasNoCertificateOfTheCluster(t *testing.T) {
 		{"a server with a foreign one", mutual(foreign, nodeName).Server(), node.Client(), false},
 		{"a server with one for another service", mutual(ca, "other").Server(), node.Client(), false},
 	} {
-		serverErr, clientErr, _ := shake(t, c.server, c.client)
+		_, serverErr, clientErr := shake(t, c.server, c.client)
 		if c.good != (serverErr == nil) || c.good != (clientErr == nil) {
 			t.Errorf("%s: the server says %v, the client %v", c.what, serverErr, clientErr)
 		}
@@ -153,7 +153,7 @@ func TestServer_TakesTLS12AndNothingOlder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for version, good := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		_, err, _ := shake(t, s.Server(), &tls.Config{
+		_, _, err := shake(t, s.Server(), &tls.Config{
 			RootCAs: ca.Pool(), ServerName: "127.0.0.1", MinVersion: tls.VersionTLS10, MaxVersion: version,
 		})
 		if (err == nil) != good {
@@ -197,7 +197,7 @@ func TestWatch_ShowsANewCertificateAndKeepsTheOldOneWhenTheNewDoesNotLoad(t *tes
 	all.Go(func() { m.Watch(ctx, time.Millisecond, slog.New(slog.NewTextHandler(log, nil))) })
 	shows := func(want *x509.Certificate) {
 		t.Helper()
-		serverErr, clientErr, got := shake(t, m.Server(), m.Client())
+		got, serverErr, clientErr := shake(t, m.Server(), m.Client())
 		if err := errors.Join(serverErr, clientErr); err != nil || !got.Equal(want) {
 			t.Fatalf("another certificate, or %v", err)
 		}

@@ -149,13 +149,6 @@ func (r *record) counted() (sum int64) {
 	return sum
 }
 
-// toldOtherwise says that a caller of the operation has just been told something else than a refusal.
-func (r *record) toldOtherwise() bool {
-	return slices.ContainsFunc(r.shares, func(sh *share) bool {
-		return sh.ticket != nil && len(sh.ticket.Done) > 0 && sh.ticket.Err == nil
-	})
-}
-
 // accepted notes an increment that Add took.
 func (a *auditor) accepted(p *part, added counter.Added, key int, delta int64) *share {
 	s := a.stream(p.id, p.n.id)

@@ -206,9 +206,9 @@ func (a *auditor) served(p *part, key int, v int64) []streamMark {
 	marks := make([]streamMark, 0, len(a.streams[p.id]))
 	for origin := range a.streams[p.id] {
 		has, shown := t.run(origin).mark(), a.shownTo[p.id][origin]
-		// A store that went back may bring leases back with it, and with them owners who showed what only the log of a process has that
-		// died meanwhile: it is missing until that process is back (known limit).
-		gone := w.store.timeline > 0 && !w.byID[origin].alive
+		// A store that went back may bring leases back with it, and with them owners who showed what only its origin, or the log of
+		// one that died meanwhile, can send again: it is missing until then (known limit).
+		gone := w.store.timeline > 0 && (!w.byID[origin].alive || a.streams[p.id][origin].rewound)
 		w.mustBe(has >= shown || gone, "R8", "%s serves %s with %d of %s's operations in it, %d were shown before",
 			p.n.name, w.keys[key], has, w.name(origin), shown)
 		marks = append(marks, streamMark{origin, has})

@@ -63,6 +63,9 @@ func (n *node) round() {
 // heed takes note of the owners and of who came and went.
 func (n *node) heed(v view) {
 	n.view = v
+	if s, there := v.find(n.id); there && n.leaving && !s.draining { // the store went back to before it was told
+		ask(n, func() bool { n.w.store.drain(n.id); return true }, func(bool, outcome) {})
+	}
 	for _, o := range v.owners {
 		if o.owner != (counter.Origin{}) { // it may be this node itself, at a later epoch than the one that it still acts at
 			n.parts[o.partition].learnStored(o)

@@ -15,6 +15,7 @@ var failures = []struct {
 	{983, "a new owner told a lower total than its predecessor, which had applied an operation and crashed before it answered"},
 	{445, "a refused operation took its idempotency key with it to the next owner, and what had been counted was lost"},
 	{2643, "who waited for the log was told that the owner had it, when the next owner did not"},
+	{66686, "two processes were leaving when the store went back to before it was told, and handed partitions to each other for ever"},
 	{86128, "the auditor took a refused operation for one that counts"},
 	{260468, "the auditor took one operation for another that was refused"},
 	{168901, "an operation that a log had was refused and came back: a known limit"},

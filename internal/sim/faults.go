@@ -45,9 +45,7 @@ func (w *world) leaveOne() {
 	}
 	n.leaving = true
 	w.logf("%s is leaving", n.name)
-	if row := n.w.store.byID[n.id]; row != nil {
-		row.draining = true
-	}
+	n.w.store.drain(n.id)
 	for i := range n.opinion {
 		n.opinion[i] = w.otherSlot(n.slot)
 	}

@@ -173,3 +173,10 @@ func (s *store) read(keys []string, ids []counter.IDRef, partitions []uint32) sn
 	}
 	return r
 }
+
+// drain marks a process as leaving.
+func (s *store) drain(id counter.Origin) {
+	if row := s.byID[id]; row != nil {
+		row.draining = true
+	}
+}
