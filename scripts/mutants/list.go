@@ -143,6 +143,8 @@ var mutants = []mutant{
 		"r.Total-(op.Delta-t.prefix), true", "r.Total, true")},
 	{"a total lacks the batch under way", "R8", cellsFile, one(
 		"	part := d.sent + d.pend\n", "	part := d.pend\n")},
+	{"what comes between freeze and commit is lost: the race of the prototype", "R4", ownedFile, one(
+		"		r.sent, r.frozen = 0, false\n", "		r.sent, r.pend, r.frozen = 0, 0, false\n")},
 
 	{"a node trusts its lease to the end", "R8", nodeFile, one(
 		"func (n *node) trusted() bool { return n.w.now < n.trustUntil }", "func (n *node) trusted() bool { return n.w.now < n.trustUntil+leaseTTL }")},
