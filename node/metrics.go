@@ -173,7 +173,7 @@ func (n *Node) writeLogGauges(gauge func(string, any)) {
 	n.haunting.Range(func(any, any) bool { replaying++; return true })
 	gauge("pinocchio_log_replays", replaying)
 	var s journal.Stats
-	if n.scribe != nil {
+	if n.scribe != nil && n.scribe.log != nil {
 		s = n.scribe.log.Stats()
 	}
 	gauge("pinocchio_log_up", bit(n.scribe != nil && n.scribe.fault() == nil))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
@@ -49,8 +50,10 @@ func (n *Node) logConfig() journal.Config {
 		Dir:     filepath.Join(n.cfg.DataDir, "log"),
 		Origin:  n.id,
 		Cluster: n.logCluster(),
-		MaxAge:  n.cfg.Retention,
-		Logger:  n.log,
+		// A disk holds the segments of some processes that were killed one after another, until the last has resent them.
+		SegmentBytes: 16 << 20,
+		MaxAge:       n.cfg.Retention,
+		Logger:       n.log,
 	}
 }
 
@@ -64,13 +67,18 @@ func (n *Node) openLog() error {
 		return fmt.Errorf("the log on disk: %w", err)
 	}
 	log, err := journal.Create(n.logConfig())
-	if err != nil {
+	full := errors.Is(err, syscall.ENOSPC) && len(olds) > 0
+	if err != nil && !full {
 		for _, o := range olds {
 			err = errors.Join(err, o.Close())
 		}
 		return fmt.Errorf("the log on disk: %w", err)
 	}
 	n.scribe = &scribe{node: n, log: log, wake: make(chan struct{}, 1), next: make([]uint64, len(n.slots.all))}
+	if full { // with the logs of past processes, which go when they have been resent; so this one must run to make room
+		n.log.Error("there is no room for a log on disk: durability disk is refused until a restart; resending what is there", "error", err)
+		n.scribe.fail(err)
+	}
 	for _, o := range olds {
 		n.ghosts = append(n.ghosts, newLogGhost(n, o))
 		n.haunting.Store(o.Origin, struct{}{})
@@ -209,6 +217,9 @@ func (s *scribe) fault() error {
 // end closes the log, or removes it when the store has everything. False: the log stays although it was to go.
 func (s *scribe) end(persisted bool) bool {
 	if s == nil {
+		return true
+	}
+	if s.log == nil {
 		return true
 	}
 	do := s.log.Close
