@@ -112,6 +112,8 @@ func TestStream_AsksNobodyWhenNobodyWatches(t *testing.T) {
 	must(t, next)
 	_ = r.Body.Close()
 	d.collecting.Wait() // ends when the stream has noticed, else the test runs out of time
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.mu.stop != nil || len(d.mu.watchers) != 0 {
 		t.Error("a watcher is left")
 	}

@@ -199,7 +199,7 @@ func (s *scan) header(h header, err error, number uint64) error {
 	case h.origin != o.Origin || h.segment != number:
 		return s.damage(0, fmt.Sprintf("it is segment %d of origin %v, and does not belong here", h.segment, h.origin), s.path)
 	case h.cluster != o.cfg.Cluster:
-		return fmt.Errorf("journal: %s: %w: it was written with cluster settings of digest %016x, this node has %016x: start "+
+		return fmt.Errorf("journal: %s: %w: it was written for another database, or with other cluster settings: digest %016x, this node has %016x: start "+
 			"with the name and settings of its cluster, or move the folder away and accept that operations which stand only "+
 			"there are not counted", o.folder, ErrOtherCluster, h.cluster, o.cfg.Cluster)
 	}

@@ -32,7 +32,7 @@ func (t *trial) arguments(m *member) []string {
 	host, _, _ := net.SplitHostPort(m.http)
 	return []string{
 		"serve", "--name", m.name, "--http", m.http, "--peer", m.peer, "--gossip", m.gossip, "--advertise", host,
-		"--store", m.store, "--lease-ttl", t.opt.lease.String(),
+		"--store", m.store, "--data", m.log + ".data", "--lease-ttl", t.opt.lease.String(),
 	}
 }
 
