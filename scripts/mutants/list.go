@@ -183,7 +183,7 @@ var mutants = []mutant{
 	{"callers are told of the disk before the owner has applied", "R7", opFile, one(
 		"Logged: applied | logged,", "Logged: logged,")},
 	{"who waits for the log does not wait for the new owner (was so)", "R8", outboxFile, one(
-		"			t.need |= t.Level.needs() & applied\n", "			t.need |= 0\n")},
+		"			t.need |= t.Level.needs() & back\n", "			t.need |= 0\n")},
 	{"callers are told of more than the holder has", "R7", holdersFile, one(
 		"p.out.safe(&p.out.held, n, held) }", "p.out.safe(&p.out.held, max(n, p.out.last()), held) }")},
 	{"an owner passes for the second holder of its own operations", "R7", partitionFile, one(
