@@ -213,3 +213,25 @@ func TestShrink_LetsGoOfWhatTheStoreHasOnly(t *testing.T) {
 	b, _ := p.Freeze()
 	equal(t, "deltas", deltasOf(b), "dirty+1 ")
 }
+
+// R8: an owner whose own operations, which a former owner may have shown, wait for what the store says of their idempotency keys tells no
+// totals until they are applied.
+func TestR8_AnOwnerAwaitsItsOwnAnsweredOperations(t *testing.T) {
+	p := New(1, me)
+	p.Learn(other, 1)
+	ref := IDRef{Key: "k", ID: "i"}
+	if _, err := p.AddID(Hash("k"), ref, 3); err != nil {
+		t.Fatal(err)
+	}
+	next(t, p, 10) // it has left: the owner may have shown it
+	p.Acquire(2, nil, []Origin{other}, nil)
+	if _, state := p.Total(Hash("k"), "k"); state != ReadSettle {
+		t.Errorf("state %d, want that it settles", state)
+	}
+	want := p.Wanted()
+	token, _ := p.BeginLoad()
+	if !p.Loaded(token, &Snapshot{Wanted: want}) {
+		t.Fatal("what was read is not used")
+	}
+	total(t, p, "k", 3)
+}
