@@ -118,6 +118,7 @@ func TestWriter_SendsByItselfAfterTheDelay(t *testing.T) {
 	node := newCounting(t)
 	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxDelay: time.Millisecond})
 	add(t, w, "k", 1)
+	// Nothing tells the test that the delay has passed: it looks until the increment is there.
 	for deadline := time.Now().Add(20 * time.Second); node.total("k") != 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it was not sent")

@@ -39,6 +39,7 @@ func status(t *testing.T, method, url, body, token string, headers ...string) (i
 // move with them.
 func settled(t *testing.T, nodes []string) {
 	t.Helper()
+	// Other processes settle: there is nothing to wait on but their answers, asked again at a pace that leaves them the processor.
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		calm := true
 		for _, base := range nodes {
@@ -122,7 +123,7 @@ func TestServe_RefusesATokenSoonAfterItWasTakenOutOfTheFile(t *testing.T) {
 		if time.Since(began) > patience {
 			t.Fatal("it is still accepted")
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // until the file has been read again, which only the answers show
 	}
 	r.says(&r.err, `msg="credentials were read again"`)
 	if got := post("other", stays); got != 202 {
