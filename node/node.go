@@ -72,6 +72,7 @@ type Node struct {
 	lastVerify    time.Time
 	stood         stood
 	toldRewind    time.Time
+	forgotten     bool // the store came back from before this process registered: no owner can tell what it lost of it
 	lastExpireIDs time.Time
 }
 

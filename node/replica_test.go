@@ -11,7 +11,7 @@ import (
 // owned its counter: a second node has a copy and resends it.
 func TestCluster_CountsOnceWhatASecondNodeHoldsWhenOneIsLost(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { shortLeases(cfg); cfg.FlushInterval = 10 * time.Second })
+	c := newCluster(t, 3, func(cfg *Config) { shortLeases(cfg); cfg.FlushInterval = 3 * time.Second })
 	victim := c.nodes[0]
 	want := make(map[string]int64)
 	for k := range 40 {

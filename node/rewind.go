@@ -28,7 +28,8 @@ func (n *Node) epochs() []flush.Ownership {
 
 // reclaim takes partitions over of which this node knew a later epoch before it asked than the store has now, or another owner at the
 // same one: nobody can act at what the store says, for some know better. Whoever knows takes them, at an epoch above all that he
-// knows; the ring moves them on.
+// knows; the ring moves them on. A process that the store had forgotten takes all that it ever sent something for: owners took it
+// for closed, so that none of them compares its numbers, and what they have of it in memory the store has not.
 func (n *Node) reclaim(ctx context.Context, w *world, known []flush.Ownership) {
 	var want []flush.Reclaim
 	for _, o := range w.owners {
@@ -37,13 +38,17 @@ func (n *Node) reclaim(ctx context.Context, w *world, known []flush.Ownership) {
 		}
 		k := known[o.Partition]
 		other := k.Epoch == o.Epoch && k.Epoch > 0 && k.Owner != o.Owner
-		if k.Epoch <= o.Epoch && !other {
+		switch {
+		case k.Epoch > o.Epoch || other:
+			n.sawRewind("an epoch", o.Partition, k.Epoch, o.Epoch)
+		case n.forgotten && n.sentFor(o.Partition):
+		default:
 			continue
 		}
-		n.sawRewind("an epoch", o.Partition, k.Epoch, o.Epoch)
 		want = append(want, flush.Reclaim{Ownership: o, Above: max(k.Epoch, o.Epoch+1)})
 	}
 	if len(want) == 0 {
+		n.forgotten = false
 		return
 	}
 	for _, r := range want { // what is in memory is of a time that the store does not remember
@@ -59,11 +64,20 @@ func (n *Node) reclaim(ctx context.Context, w *world, known []flush.Ownership) {
 		n.log.Warn("could not take back partitions from an older state of the store", "count", len(want), "error", err)
 		return
 	}
+	n.forgotten = false // what was not won has a later epoch, whose owner begins with what the store has
 	take := make(map[uint32]uint64, len(won))
 	for _, o := range won {
 		take[o.Partition] = o.Epoch
 	}
 	n.acquire(ctx, take, true)
+}
+
+// sentFor says that another node owns the partition, and that this one has accepted something for it.
+func (n *Node) sentFor(partition uint32) bool {
+	sl := &n.slots.all[partition]
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.p.Phase() == counter.Following && sl.p.Last() > 0
 }
 
 // verify compares the ledger with what this owner knows to be in it, now and then: a partition without increments would not
@@ -124,6 +138,7 @@ func (n *Node) sawRewind(what string, partition uint32, had, has uint64) {
 // reregister makes this process known again to a store that went back to before it came.
 func (n *Node) reregister(ctx context.Context) error {
 	n.sawRewind("this process' registration", 0, 1, 0)
+	n.forgotten = true
 	ask, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL/3)
 	defer cancel()
 	err := n.cfg.Store.Register(ask, n.self, n.cfg.LeaseTTL)

@@ -96,6 +96,38 @@ func TestCluster_IsExactAfterTheDatabaseWentBackInTime(t *testing.T) {
 	}
 }
 
+// R6: the store comes back from before a process registered, and the owners notice that it is gone before it is back. None of them can
+// compare its numbers then; it knows by itself that all it ever sent is missing.
+func TestCluster_CountsWhatAProcessSentThatTheDatabaseForgot(t *testing.T) {
+	t.Parallel()
+	pg := pgtest.Start(t)
+	database := pg.NewDatabase(t)
+	c := newClusterOn(t, openStore(t, pg.URL(database)), 2, func(cfg *Config) {
+		shortLeases(cfg)
+		cfg.FlushInterval, cfg.KeepPersisted = 20*time.Millisecond, 30*time.Second
+	})
+	remember(t, pg, database)
+	late := c.start("n3")
+	c.agree()
+	key := c.nodes[0].keyOf("k", 0)
+	if _, err := late.Increment(Increment{Key: []byte(key), Delta: 7, Durability: Database}); err != nil {
+		t.Fatal(err)
+	}
+	away := late.faults.add(refuse(errLost, "Renew", "Register"))
+	goBack(t, pg, database)
+	eventually(t, func() error {
+		for _, n := range c.nodes[:2] {
+			if n.world.Load().members[late.id] != nil {
+				return errors.New("the database still knows the node")
+			}
+		}
+		return nil
+	})
+	late.faults.remove(away)
+	c.agree()
+	c.exact(map[string]int64{key: 7})
+}
+
 // R10: while the database is away, what is held for it stays within its bounds, and what is beyond is refused before it is accepted.
 func TestNode_HoldsNoMoreThanItsBoundsWhileTheStoreIsAway(t *testing.T) {
 	t.Parallel()

@@ -36,17 +36,20 @@ type mark struct {
 }
 
 // stood measures the time for which the store has answered: while it is away, what is kept in case that it comes back from an
-// older state must not grow old. Only the control loop uses it.
+// older state must not grow old. Only the control loop changes it.
 type stood struct {
-	sum  time.Duration
+	sum  atomic.Int64 // nanoseconds; a node that leaves sweeps beside the loop
 	last time.Time
 }
+
+// time returns for how long the store has answered.
+func (s *stood) time() time.Duration { return time.Duration(s.sum.Load()) }
 
 func (s *stood) pause() { s.last = time.Time{} }
 
 func (s *stood) resume(now time.Time) {
 	if !s.last.IsZero() {
-		s.sum += now.Sub(s.last)
+		s.sum.Add(int64(now.Sub(s.last)))
 	}
 	s.last = now
 }

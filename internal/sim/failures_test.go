@@ -25,6 +25,9 @@ var failures = []struct {
 	{23138, "a caller was told that the log had failed, and its increment was refused later in silence with those that joined it"},
 	{66, "a store that came back from an older state let a process own a partition twice at one epoch"},
 	{181, "a store that came back from an older state gave an epoch to a second owner, and origins waited for the first for ever"},
+	{311936, "the store forgot a process, whose owners took it for closed, and nobody noticed what it had lost"},
+	{475921, "the same"},
+	{523321, "the same"},
 	{8451, "only a process that the ring did not want knew that the store was behind, and nobody reclaimed the partition"},
 }
 

@@ -16,8 +16,9 @@ type rewinding struct {
 	clock      ticks             // advances only while the store answers: in an outage nothing is let go
 	lastRound  ticks
 	lastVerify ticks
-	timeline   int // of the store, when it last renewed the lease
-	verified   int // the same, when it last compared the ledger
+	timeline   int  // of the store, when it last renewed the lease
+	verified   int  // the same, when it last compared the ledger
+	forgotten  bool // the store came back from before this process: no owner can tell what it lost of this one
 }
 
 // kept says that the store had everything up to number at that moment of the clock.
@@ -59,6 +60,7 @@ func (n *node) reregister() {
 	w := n.w
 	w.mustBe(w.rewound(), "R12", "%s is not known to the store", n.name)
 	w.mark(markReregister)
+	n.rewind.forgotten = true
 	ask(n, func() view { return w.store.register(n.id, w.now) }, func(_ view, o outcome) {
 		n.wanted = o == answered
 		n.nextRound = w.now + roundEvery/2
@@ -104,16 +106,22 @@ func (n *node) startAfresh(then func()) {
 }
 
 // reclaim takes over partitions whose epoch in the store is older than one known before the view was asked for: whoever knows does,
-// for whom the ring wants may not know; and hands it over then.
+// for whom the ring wants may not know; and hands it over then. A process that the store had forgotten takes all that it ever sent
+// something for: their owners took it for closed, and what they have of it in memory is not in the store.
 func (n *node) reclaim(then func()) {
 	w := n.w
 	var want []reclaimed
 	for _, o := range n.view.owners {
-		if known := n.rewind.known[o.partition]; known > o.epoch {
+		known := n.rewind.known[o.partition]
+		if p := n.parts[o.partition]; n.rewind.forgotten && p.Phase() == counter.Following && p.Last() > 0 {
+			known = max(known, o.epoch+1)
+		}
+		if known > o.epoch {
 			want = append(want, reclaimed{o, known})
 		}
 	}
 	if len(want) == 0 {
+		n.rewind.forgotten = false
 		then()
 		return
 	}
@@ -127,6 +135,7 @@ func (n *node) reclaim(then func()) {
 			then()
 			return
 		}
+		n.rewind.forgotten = false
 		w.marks[markReclaim] += len(won)
 		n.adopt(won, true, then)
 	})

@@ -17,6 +17,7 @@ var (
 	oneSeed   = flag.Uint64("seed", 0, "replay this seed alone; with -v, tell what happens")
 	seedCount = flag.Uint64("seeds", seedsByDefault(), "how many seeds to play")
 	firstSeed = flag.Uint64("first", 1, "the first of them")
+	seedStep  = flag.Uint64("step", 1, "play every so-manyth seed; 5 from the first on: only those whose store comes back from an older state")
 )
 
 const (
@@ -38,7 +39,7 @@ func TestSimulation_KeepsTheRulesInEverySeed(t *testing.T) {
 		return
 	}
 	began := time.Now()
-	c := campaign{next: *firstSeed, end: *firstSeed + *seedCount}
+	c := campaign{next: *firstSeed, end: *firstSeed + *seedCount**seedStep}
 	c.run(t)
 	took := time.Since(began)
 	t.Logf("%d seeds, %d events, %.0f seeds/s", *seedCount, c.events, float64(*seedCount)/took.Seconds())
@@ -49,7 +50,7 @@ func TestSimulation_KeepsTheRulesInEverySeed(t *testing.T) {
 	for i, n := range c.marks {
 		t.Logf("%9d  %s", n, mark(i))
 	}
-	if rare := c.marks.Rare(); *seedCount >= marksFrom && len(rare) > 0 && !t.Failed() {
+	if rare := c.marks.Rare(); *seedCount >= marksFrom && *seedStep == 1 && len(rare) > 0 && !t.Failed() {
 		t.Errorf("paths that too few histories took, so little was checked there:\n%s", strings.Join(rare, "\n"))
 	}
 }
@@ -85,7 +86,7 @@ func (c *campaign) take() (seed uint64, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seed = c.next
-	c.next++
+	c.next += *seedStep
 	return seed, seed < c.end && c.failed.Load() < maxFailures
 }
 
