@@ -44,6 +44,7 @@ var seeds = map[string]int{
 	"increments join an operation whose callers were told that the log has failed (was so)": 23138,
 	"an older state's second owner of an epoch is not believed (was so)":                    3266,
 	"an older state of the store is reclaimed only by the ring (was so)":                    8451,
+	"a process that the store forgot trusts the owners with what it sent (was so)":          311936,
 }
 
 // mutants are grouped by the rule that they break first. Those marked "was so" are mistakes that the core once had.
@@ -206,6 +207,8 @@ var mutants = []mutant{
 		"return epoch <= p.dropped }", "return epoch+1 <= p.dropped }")},
 	{"an older state's second owner of an epoch is not believed (was so)", "R5", partitionFile, one(
 		"	if epoch < p.epoch || epoch == p.epoch && owner == p.owner {\n", "	if epoch <= p.epoch {\n")},
+	{"a process that the store forgot trusts the owners with what it sent (was so)", "R6", rewindFile, one(
+		"if p := n.parts[o.partition]; n.rewind.forgotten && ", "if p := n.parts[o.partition]; n.rewind.forgotten && n.leaving && ")},
 	{"an older state of the store is reclaimed only by the ring (was so)", "R12", rewindFile, one(
 		"known > o.epoch {", "known > o.epoch && n.opinion[o.partition] == n.slot {")},
 	{"an older state of the store is not looked for in the ledger", "R6", rewindFile, one(
