@@ -95,16 +95,21 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 		n.refresh() // the next round finds them in mine
 		return
 	}
-	var origins, await []counter.Origin
-	for _, s := range a.Nodes {
-		origins = append(origins, s.ID)
-		// Right after an outage of the store, those who are there may not have renewed yet.
-		if settle && s.ID != n.id && (s.LeaseLeft > 0 || n.seenAlive(s.ID) || n.haunted(s.ID)) {
-			await = append(await, s.ID)
-		}
+	adopted := n.adopt(take, a, settle)
+	for _, id := range adopted {
+		n.links.announce(wire.Route{Partition: id, Epoch: take[id], Owner: n.id})
 	}
+	if len(adopted) == 0 {
+		return
+	}
+	n.count.movedIn.Add(len(adopted))
+	n.log.Info("acquired partitions", "count", len(adopted), "settling", settle)
+}
+
+// adopt starts to act as the owner of partitions at these epochs, from what the store has of them, and returns those that it took.
+func (n *Node) adopt(take map[uint32]uint64, a flush.Adoption, settle bool) (got []uint32) {
+	origins, await := n.toAwait(a.Nodes, settle)
 	ledger := ledgerByPartition(a.Ledger)
-	var got []uint32
 	wanted := make(map[uint32]counter.Wanted)
 	for id, epoch := range take {
 		sl := &n.slots.all[id]
@@ -132,14 +137,19 @@ func (n *Node) acquire(ctx context.Context, take map[uint32]uint64, settle bool)
 	if len(wanted) > 0 {
 		n.loader.load(wanted)
 	}
-	for _, id := range got {
-		n.links.announce(wire.Route{Partition: id, Epoch: take[id], Owner: n.id})
+	return got
+}
+
+// toAwait returns every process that may count, and those that a new owner has to await.
+func (n *Node) toAwait(nodes []flush.NodeState, settle bool) (origins, await []counter.Origin) {
+	for _, s := range nodes {
+		origins = append(origins, s.ID)
+		// Right after an outage of the store, those who are there may not have renewed yet.
+		if settle && s.ID != n.id && (s.LeaseLeft > 0 || n.seenAlive(s.ID) || n.haunted(s.ID)) {
+			await = append(await, s.ID)
+		}
 	}
-	if len(got) == 0 {
-		return
-	}
-	n.count.movedIn.Add(len(got))
-	n.log.Info("acquired partitions", "count", len(got), "settling", settle)
+	return origins, await
 }
 
 // seenAlive says whether gossip saw the process in this round.
