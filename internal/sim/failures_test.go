@@ -26,6 +26,8 @@ var failures = []struct {
 	{66, "a store that came back from an older state let a process own a partition twice at one epoch"},
 	{181, "a store that came back from an older state gave an epoch to a second owner, and origins waited for the first for ever"},
 	{8451, "only a process that the ring did not want knew that the store was behind, and nobody reclaimed the partition"},
+	{334996, "a process that was closing in the model acquired a partition once its ledger rows had gone; a node has ended its rounds by then"},
+	{425461, "an owner told its own caller a total that mixed two states of the store, before it had heard of time travel: a known limit"},
 }
 
 func TestSimulation_PassesTheSeedsThatFailedOnce(t *testing.T) {
