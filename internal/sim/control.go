@@ -174,6 +174,9 @@ func (n *node) adopt(take []ownership, settle bool, then func()) {
 		a.audit = n.w.audit.opening(take)
 		return a
 	}, func(a adoption, o outcome) {
+		if n.closing { // the rounds have ended: what is acquired now would start from a ledger without this process' rows
+			return
+		}
 		if o != answered {
 			n.wanted = true // the next round finds them in mine
 			then()
@@ -210,7 +213,7 @@ func (p *part) acquire(own ownership, a *adoption, origins, await []counter.Orig
 	w.logf("%s owns partition %d at epoch %d, settle %v, ledger %v", p.n.name, p.id, own.epoch, settle, a.ledger[p.id])
 	p.tenure = w.audit.begin(p, own.epoch, a.audit[p.id])
 	had := p.Persisted()
-	if !p.Acquire(own.epoch, a.ledger[p.id], origins, await) && !p.n.closing { // its rows go when it closes
+	if !p.Acquire(own.epoch, a.ledger[p.id], origins, await) {
 		p.n.tooOld(p, a.ledger[p.id][p.n.id])
 		return
 	}
