@@ -94,7 +94,7 @@ type Answer struct {
 	Partition uint32
 	Code      Code
 	Epoch     uint64 // the epoch of Owner
-	Owner     Origin // with Moved: who owns the partition, or the nil UUID when unknown
+	Owner     Origin // who owns the partition: with OK and Gap who answers, else as far as known, or the nil UUID
 	Applied   uint64 // highest number of the stream that the owner has applied
 	Persisted uint64 // highest number of the stream that the store has
 	Results   []OpResult

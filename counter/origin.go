@@ -54,7 +54,9 @@ const (
 // Take handles the owner's answer to the section sent at epoch sentAt.
 func (p *Partition) Take(sentAt uint64, a *Answer) Verdict {
 	defer p.Persist(a.Persisted) // true whoever says it, and whenever
-	if sentAt != p.epoch || p.own != nil {
+	// A store that came back from an older state gives an epoch twice: the same one is no proof that it is the same owner.
+	former := (a.Code == OK || a.Code == Gap) && a.Epoch == p.epoch && a.Owner != p.owner
+	if sentAt != p.epoch || p.own != nil || former {
 		return Fine // the owner has changed since: its acknowledgement counts no more (R8), the rewind has resent
 	}
 	p.sending = false

@@ -130,24 +130,24 @@ func TestTake_SaysWhatToDoNext(t *testing.T) {
 		ready   bool
 		owner   Origin
 	}{
-		{"applied", Answer{Code: OK, Epoch: 2, Applied: 3}, Fine, false, other},
-		{"a part applied", Answer{Code: OK, Epoch: 2, Applied: 2}, Fine, true, other},
-		{"another epoch's word", Answer{Code: OK, Epoch: 1, Applied: 3}, Later, true, other},
+		{"applied", Answer{Code: OK, Epoch: 2, Owner: other, Applied: 3}, Fine, false, other},
+		{"a part applied", Answer{Code: OK, Epoch: 2, Owner: other, Applied: 2}, Fine, true, other},
+		{"another epoch's word", Answer{Code: OK, Epoch: 1, Owner: other, Applied: 3}, Later, true, other},
 		{"unknown", Answer{Code: Unknown, Epoch: 2}, Later, true, other},
 		{"loading", Answer{Code: Loading, Epoch: 2, Applied: 1}, Later, true, other},
 		{"busy", Answer{Code: Busy, Epoch: 2}, Later, true, other},
 		{"moved, news", Answer{Code: Moved, Epoch: 3, Owner: third}, Fine, true, third},
 		{"moved, no news", Answer{Code: Moved, Epoch: 2, Owner: other}, Lookup, true, other},
 		{"moved, nobody knows", Answer{Code: Moved}, Lookup, true, other},
-		{"less than the store once had", Answer{Code: OK, Epoch: 2, Applied: 0}, Diverge, true, other},
-		{"a gap below what the store once had", Answer{Code: Gap, Epoch: 2, Applied: 0}, Diverge, true, other},
+		{"less than the store once had", Answer{Code: OK, Epoch: 2, Owner: other, Applied: 0}, Diverge, true, other},
+		{"a gap below what the store once had", Answer{Code: Gap, Epoch: 2, Owner: other, Applied: 0}, Diverge, true, other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := New(7, me)
 			p.Learn(other, 2)
 			add(t, p, "a", 1)
 			s := next(t, p, 10)
-			p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Applied: 1, Persisted: 1})
+			p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Owner: other, Applied: 1, Persisted: 1})
 			add(t, p, "b", 1)
 			add(t, p, "c", 1)
 			s = next(t, p, 10)
@@ -165,12 +165,12 @@ func TestTake_IgnoresTheAcknowledgementOfAnEarlierEpoch(t *testing.T) {
 	ticket := await(t, p, "a", 1, Applied, false)
 	s := next(t, p, 10)
 	p.Learn(third, 2)
-	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Applied: 1})
+	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 1})
 	equal(t, "told", done(ticket), false)
 	s = next(t, p, 10)
 	equal(t, "first", s.First, 1)
 	p.Acquire(3, nil, nil, nil)
-	equal(t, "verdict as the owner", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Applied: 1, Persisted: 1}), Fine)
+	equal(t, "verdict as the owner", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Owner: other, Applied: 1, Persisted: 1}), Fine)
 	equal(t, "pending", p.Pending(), 1)
 	mustBeTold(t, ticket) // applied by itself
 }

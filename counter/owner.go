@@ -237,10 +237,11 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 }
 
 // Loaded takes what was read from the store in one snapshot made after BeginLoad (R8). No batch may have ended since; one that is
-// under way is in the snapshot if its ledger moves are. It reports whether the snapshot was used; if not, read again.
+// under way is in the snapshot if its ledger moves are. A snapshot of an older state, which lacks what this owner knows to be in the
+// store, is not used. It reports whether the snapshot was used; if not, read again.
 func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
-	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed {
+	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.ahead(s.Ledger) {
 		return false
 	}
 	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
@@ -263,6 +264,17 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 		p.catchUp()
 	}
 	return true
+}
+
+// ahead says that this owner knows more to be in the store than a snapshot had: that one is of an older state which the store came
+// back from. A repeated flush may make the ledger whole again, and then nothing would tell that its values were too low.
+func (p *Partition) ahead(ledger map[Origin]uint64) bool {
+	for id, number := range ledger {
+		if s := p.own.streams[id]; s != nil && number < s.persisted || id == p.self && number < p.out.persisted {
+			return true
+		}
+	}
+	return false // a process without a row may have been closed
 }
 
 // frozenIn says whether the ledger rows contain the batch under way. All its moves stand together (R3), so one tells.

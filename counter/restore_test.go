@@ -20,14 +20,14 @@ func TestR6_WhatTheStoreLostIsSentAgainUnderItsNumbers(t *testing.T) {
 	if _, ok := p.Next(10); !ok {
 		t.Fatal("nothing to send")
 	}
-	if v := p.Take(1, &Answer{Code: OK, Epoch: 1, Applied: 3, Persisted: 3}); v != Fine || p.Pending() != 0 {
+	if v := p.Take(1, &Answer{Code: OK, Epoch: 1, Owner: owner, Applied: 3, Persisted: 3}); v != Fine || p.Pending() != 0 {
 		t.Fatalf("verdict %d, %d pending", v, p.Pending())
 	}
 	p.Learn(owner, 2) // who started from an older state of the store
 	if _, ok := p.Next(10); !ok {
 		t.Fatal("the new owner is not asked")
 	}
-	if v := p.Take(2, &Answer{Code: OK, Epoch: 2, Applied: 1, Persisted: 1}); v != Fine {
+	if v := p.Take(2, &Answer{Code: OK, Epoch: 2, Owner: owner, Applied: 1, Persisted: 1}); v != Fine {
 		t.Fatalf("verdict %d", v)
 	}
 	s, ok := p.Next(10)
@@ -51,11 +51,11 @@ func TestR6_WhatIsNotKeptAnyMoreDiverges(t *testing.T) {
 		}
 	}
 	p.Next(10)
-	p.Take(1, &Answer{Code: OK, Epoch: 1, Applied: 2, Persisted: 2})
+	p.Take(1, &Answer{Code: OK, Epoch: 1, Owner: owner, Applied: 2, Persisted: 2})
 	p.LetGo(1)
 	p.Learn(owner, 2)
 	p.Next(10)
-	if v := p.Take(2, &Answer{Code: OK, Epoch: 2}); v != Diverge || p.Persisted() != 2 {
+	if v := p.Take(2, &Answer{Code: OK, Epoch: 2, Owner: owner}); v != Diverge || p.Persisted() != 2 {
 		t.Fatalf("verdict %d, persisted %d", v, p.Persisted())
 	}
 }
@@ -82,5 +82,54 @@ func TestR7_AReplayOfALogIsTakenThoughOutOfRange(t *testing.T) {
 		if r.Code == OutOfRange {
 			t.Error("it was answered once, and is refused now: the store must set it aside")
 		}
+	}
+}
+
+// A store that came back from an older state gives an epoch to a second owner. What the first one says then, which was asked before
+// its origin knew, is no word of the second.
+func TestR5_AFormerOwnerOfTheSameEpochIsNotBelieved(t *testing.T) {
+	for _, a := range []Answer{
+		{Code: OK, Epoch: 1, Owner: other, Applied: 1},
+		{Code: Gap, Epoch: 1, Owner: other},
+	} {
+		p := follower(me, other)
+		ticket := await(t, p, "k", 1, Applied, false)
+		next(t, p, 10)
+		p.LearnStored(third, 1)
+		s := next(t, p, 10)
+		equal(t, "verdict", p.Take(1, &a), Fine)
+		equal(t, "told by the former owner", done(ticket), false)
+		equal(t, "ready with a section under way", p.Ready(), false)
+		equal(t, "first", s.First, 1)
+		p.Take(1, &Answer{Code: OK, Epoch: 1, Owner: third, Applied: 1})
+		mustBeTold(t, ticket)
+	}
+}
+
+// The new owner of the epoch waits for a hello from everybody: the answer of the first one to an empty section must not pass for it.
+func TestR12_TheSecondOwnerOfAnEpochIsToldEvenWhenTheFirstAnswersLate(t *testing.T) {
+	p := follower(me, other)
+	next(t, p, 10)
+	p.LearnStored(third, 1)
+	p.Take(1, &Answer{Code: OK, Epoch: 1, Owner: other})
+	equal(t, "the second owner is sent a hello", p.Ready(), true)
+}
+
+// A total read from a store that came back from an older state lacks what this owner knows to be stored. When the former owner's flush
+// is then repeated, the ledger stands as it did, and nothing else would find the total out.
+func TestR8_AReadOfAnOlderStateIsNotUsed(t *testing.T) {
+	for _, older := range []map[Origin]uint64{{me: 0, other: 7}, {me: 1, other: 6}} {
+		p := owner(me, map[Origin]uint64{other: 7})
+		add(t, p, "another", 1)
+		flush(t, p)
+		token, _ := p.BeginLoad()
+		snapshot := Snapshot{Wanted: Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 20}, Ledger: older}
+		equal(t, "used", p.Loaded(token, &snapshot), false)
+		_, state := p.Total(Hash("k"), "k")
+		equal(t, "state", state, ReadMissing)
+		snapshot.Ledger, snapshot.Values = map[Origin]uint64{me: 1}, map[string]int64{"k": 30} // the other one is closed: its row is gone
+		equal(t, "used", p.Loaded(token, &snapshot), true)
+		v, _ := p.Total(Hash("k"), "k")
+		equal(t, "total", v, 30)
 	}
 }

@@ -109,11 +109,11 @@ func TestR2_AnOriginGoesBackToWhatTheOwnerLacks(t *testing.T) {
 		add(t, p, k, 1)
 	}
 	s := next(t, p, 10)
-	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Applied: 3}), Fine)
+	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 3}), Fine)
 	p.Poll()
 	s = next(t, p, 10)
 	equal(t, "first", s.First, 4)
-	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: Gap, Epoch: 1, Applied: 1}), Fine)
+	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: Gap, Epoch: 1, Owner: other, Applied: 1}), Fine)
 	s = next(t, p, 10)
 	equal(t, "first", s.First, 2)
 	equal(t, "operations", len(s.Ops), 2)

@@ -58,7 +58,7 @@ func TestR7_AnOperationThatIsAnsweredTwiceTellsItsCallersOnce(t *testing.T) {
 	mustBeTold(t, applied)
 	p.Learn(third, 2)
 	s := next(t, p, 10)
-	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Applied: 1, Persisted: 1})
+	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 2, Owner: third, Applied: 1, Persisted: 1})
 	equal(t, "told again", done(applied), false)
 	mustBeTold(t, persisted)
 }
@@ -67,7 +67,7 @@ func TestR7_DoubtIsPassedOn(t *testing.T) {
 	p := follower(me, other)
 	ticket := await(t, p, "k", 1, Applied, false)
 	s := next(t, p, 10)
-	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Applied: 1, Doubt: true})
+	p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 1, Doubt: true})
 	mustBeTold(t, ticket)
 	equal(t, "doubt", ticket.Doubt, true)
 }
@@ -137,7 +137,7 @@ func TestTickets_AreTheCallersAgainOnceDone(t *testing.T) {
 				*second = Ticket{Done: second.Done} // into the next caller's hands
 			})
 			s := next(t, p, 10)
-			p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Applied: 1, Persisted: 1})
+			p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 1, Persisted: 1})
 			mustBeTold(t, first)
 			caller.Wait()
 		}
@@ -160,10 +160,10 @@ func TestTicket_ForgetsTheTotalOfAFormerOwner_R8(t *testing.T) {
 	p.Learn(other, 1)
 	ticket := await(t, p, "k", 3, Persisted, true)
 	s := next(t, p, 10)
-	p.Take(1, &Answer{Partition: 1, Code: OK, Epoch: 1, Applied: 1, Results: []OpResult{{Number: s.First, Code: Total, Total: 10}}})
+	p.Take(1, &Answer{Partition: 1, Code: OK, Epoch: 1, Owner: other, Applied: 1, Results: []OpResult{{Number: s.First, Code: Total, Total: 10}}})
 	p.Learn(Origin{3}, 2)
 	next(t, p, 10)
-	p.Take(2, &Answer{Partition: 1, Code: OK, Epoch: 2, Applied: 1, Persisted: 1})
+	p.Take(2, &Answer{Partition: 1, Code: OK, Epoch: 2, Owner: third, Applied: 1, Persisted: 1})
 	mustBeTold(t, ticket)
 	if ticket.HasTotal {
 		t.Errorf("told %d, which the former owner had said", ticket.Total)

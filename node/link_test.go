@@ -60,7 +60,7 @@ func decode(t *testing.T, f *flight) (b wire.Batch, ops int) {
 
 // R10: a batch has a bound; what is beyond it goes in the next ones.
 func TestLane_SendsALotInSeveralBatches(t *testing.T) {
-	n, a, _ := resting(t)
+	n, a, peer := resting(t)
 	const each = maxBatchOps / 2
 	for p := uint32(0); p < 10; p += lanesPerLink {
 		hold(n, p, each)
@@ -77,7 +77,7 @@ func TestLane_SendsALotInSeveralBatches(t *testing.T) {
 			if len(s.Ops) == 0 {
 				t.Error("an empty section")
 			}
-			f.answers = append(f.answers, counter.Answer{Partition: s.Partition, Epoch: 1, Applied: s.First - 1 + uint64(len(s.Ops))})
+			f.answers = append(f.answers, counter.Answer{Partition: s.Partition, Epoch: 1, Owner: peer, Applied: s.First - 1 + uint64(len(s.Ops))})
 		}
 		if a.answered(f) {
 			t.Error("a pause is wanted")
@@ -89,7 +89,7 @@ func TestLane_SendsALotInSeveralBatches(t *testing.T) {
 }
 
 func TestLane_SendsAgainWhatThePeerLeftOut(t *testing.T) {
-	n, a, _ := resting(t)
+	n, a, peer := resting(t)
 	hold(n, 0, 3)
 	hold(n, 2, 4)
 	f := &flight{epochs: make(map[uint32]uint64)}
@@ -100,8 +100,8 @@ func TestLane_SendsAgainWhatThePeerLeftOut(t *testing.T) {
 	if len(first.Sections) != 2 {
 		t.Fatalf("%d sections", len(first.Sections))
 	}
-	stranger := counter.Answer{Partition: 4, Epoch: 1, Applied: 9} // never asked: not heeded
-	f.answers = []counter.Answer{stranger, {Partition: 2, Epoch: 1, Applied: 4}}
+	stranger := counter.Answer{Partition: 4, Epoch: 1, Owner: peer, Applied: 9} // never asked: not heeded
+	f.answers = []counter.Answer{stranger, {Partition: 2, Epoch: 1, Owner: peer, Applied: 4}}
 	if !a.answered(f) {
 		t.Error("no pause after an incomplete answer")
 	}

@@ -58,7 +58,6 @@ type record struct {
 	refused  uint64 // the last epoch at which an owner refused it
 	setAside int64  // what the origin has named as refused after its caller had gone
 	totals   []int64
-	mixed    bool  // its owner read a total that mixes two states of the store, when it applied this operation of its own
 	away     bool  // a process besides its origin has applied it
 	storedAt ticks // when the store got it first
 
@@ -291,7 +290,7 @@ func (a *auditor) evidence(c *caller) {
 			return
 		}
 	}
-	w.mustBe(r.mixed || len(r.totals) == 0 && c.number <= st.once, "R8", "%s: operation %d answered with total %d, owners had %v, less %d",
+	w.mustBe(len(r.totals) == 0 && c.number <= st.once, "R8", "%s: operation %d answered with total %d, owners had %v, less %d",
 		c.n.name, c.number, t.Total, r.totals, after)
 }
 

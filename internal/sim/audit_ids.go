@@ -102,7 +102,6 @@ func (t *tenure) applyOwn(r *run, rec *record, refused bool) {
 		t.ids[t.a.refOf(rec)] = idRow{delta: rec.delta}
 	}
 	t.apply(r, rec, rec.content(), how)
-	rec.mixed = !t.current() // known limit: just after time travel
 	if v, fits := t.sum[rec.key].int64(); fits {
 		rec.totals = append(rec.totals, v)
 	}

@@ -94,7 +94,7 @@ func (t *tenure) apply(r *run, rec *record, v int64, how counter.ResultCode) {
 	}
 	r.values, r.counts = append(r.values, v), append(r.counts, counts)
 	t.sum[rec.key] = t.sum[rec.key].plus(v)
-	rec.applied, rec.mixed = max(rec.applied, t.epoch), false
+	rec.applied = max(rec.applied, t.epoch)
 }
 
 // ownOutbox notes that Acquire has applied what this node had accepted before.

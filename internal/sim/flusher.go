@@ -133,6 +133,8 @@ func (n *node) sortOut(batches []*pendingBatch, r *result) {
 			n.committed(b, nil) // the new owner may have gone further
 		case moved:
 			n.notOwner(b, owner)
+		case slices.Contains(r.taken, b.Partition) && n.w.rewound():
+			n.conflict(b.Partition, b.Epoch)
 		case slices.Contains(r.taken, b.Partition):
 			n.w.broken("R9", "%s: batch %+v counts a key that is stored", n.name, b.Batch)
 		case len(r.ledger[b.Partition]) == 0:

@@ -51,8 +51,8 @@ func (p *part) take(epoch uint64, a *counter.Answer) {
 			a.Applied, a.Persisted, a.Results, a.Doubt)
 	}
 	was, had := p.Phase(), p.Persisted()
-	_, now := p.Owner()
-	believed := was == counter.Following && now == epoch && a.Code == counter.OK && a.Epoch == epoch
+	owner, now := p.Owner()
+	believed := was == counter.Following && now == epoch && a.Code == counter.OK && a.Epoch == epoch && a.Owner == owner
 	var v counter.Verdict
 	p.watch(func() { v = p.Take(epoch, a) })
 	if p.Persisted() < had {

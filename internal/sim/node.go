@@ -95,8 +95,10 @@ func (n *node) register() {
 		n.heed(v)
 		n.trustUntil = sent + leaseTrust
 		n.ready = true
-		for _, g := range n.ghosts {
-			g.round()
+		for _, g := range slices.Clone(n.ghosts) {
+			if g.round(); !n.alive {
+				return // it stops: the store does not know the process of a log
+			}
 		}
 		n.tick()
 	})
