@@ -67,7 +67,7 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		refusals: make(chan struct{}, maxRefusals),
 		closing:  make(chan struct{}),
 	}
-	s.metrics = newInstruments(&s.conns)
+	s.metrics = newInstruments(&s.conns, cfg.Reloads)
 	s.http = &fasthttp.Server{
 		Name:                         "pinocchio",
 		Handler:                      s.handle,

@@ -68,7 +68,9 @@ func (g *gate) apply(c *node.Config) { c.RateLimit, c.RateTimeout = g.rate.Polic
 
 // serve puts it into that of the API, whose limiter is there already.
 func (g *gate) serve(c *httpapi.Config) {
-	c.Access = g.guard
+	if c.Access = g.guard; g.guard != nil {
+		c.Reloads = append(c.Reloads, httpapi.Reload{Kind: "credentials", InForce: g.guard.InForce})
+	}
 	limiter := c.Rate.Limiter
 	c.Rate = g.rate
 	c.Rate.Limiter = limiter
