@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/alecthomas/kong"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/httpapi"
@@ -38,8 +39,9 @@ type serveCmd struct {
 }
 
 // Run serves until ctx is done.
-func (c *serveCmd) Run(ctx context.Context, std streams) error {
+func (c *serveCmd) Run(ctx context.Context, std streams, command *kong.Context) error {
 	log := c.logger(std.err)
+	warnOfVariables(os.Environ(), command.Model, log)
 	cfg, protect, gate, err := c.prepare(log)
 	if err != nil {
 		return err
