@@ -184,7 +184,11 @@ func (m *member) run(ctx context.Context) error {
 		m.log.Warn("clients were cut off", "error", cut)
 	}
 	stop()
-	return errors.Join(err, <-counted, <-served)
+	failed := <-served
+	if errors.Is(failed, httpapi.ErrClosed) { // the node ended before the first Accept
+		failed = nil
+	}
+	return errors.Join(err, <-counted, failed)
 }
 
 // drain sends clients elsewhere and partitions to the other nodes.
