@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -219,7 +220,7 @@ type SettingsError struct{ Diff []string } // one sentence for each difference
 
 // Error implements error.
 func (e *SettingsError) Error() string {
-	return fmt.Sprintf("the store belongs to a cluster with other settings: %v", e.Diff)
+	return "the store belongs to a cluster with other settings: " + strings.Join(e.Diff, ", ")
 }
 
 // RetryError says that nothing was written, and that the reason may pass: no connection could be made, a lock was not

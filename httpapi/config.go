@@ -39,10 +39,18 @@ type Config struct {
 	Access *access.Guard
 	// Rate limits how much each client may send; zero: not at all.
 	Rate Rate
+	// Reloads are the files that are read again when they change, whose state the metrics tell. Each kind comes once.
+	Reloads []Reload
 	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
 	// ends the page's streams, which would last for ever.
 	Page      fasthttp.RequestHandler
 	ClosePage func()
+}
+
+// Reload is some files of one kind.
+type Reload struct {
+	Kind    string      // such as "credentials", for a label
+	InForce func() bool // false: they could not be used when they were read last, and something older is in use
 }
 
 // Bounds of the limits: below, an ordinary request does not fit; above, a limit protects nothing.

@@ -81,7 +81,7 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) Close() error {
 	c.enter(phaseClosing)
 	if c.linger {
-		drainAndClose(c.Conn)
+		drainAndClose(c.Conn, lingering)
 		return nil
 	}
 	return c.Conn.Close()
@@ -98,19 +98,50 @@ func (c *conn) doom(p phase) {
 	_ = c.Conn.SetReadDeadline(past)
 }
 
-// Bounds of the reading after the last answer.
-const (
-	lingerTime  = time.Second
-	lingerBytes = 256 << 10
+// farewell bounds the reading after the last answer. Clients often send all of a request before they look for an answer, so what
+// is read decides whether they get to see it.
+type farewell struct {
+	pause time.Duration // without a byte
+	total time.Duration
+	bytes int64
+}
+
+// Read only.
+var (
+	// lingering is for those who were served: a large body that was refused may still be under way.
+	lingering = farewell{pause: time.Second, total: 5 * time.Second, bytes: 256 << 20}
+	// dismissal is for those who were one too many.
+	dismissal = farewell{pause: time.Second, total: time.Second, bytes: 256 << 10}
 )
 
-// drainAndClose says that nothing more will be sent, reads for a short while what the peer was still sending, and closes.
-func drainAndClose(nc net.Conn) {
+// drainAndClose says that nothing more will be sent, reads for a while what the peer was still sending, and closes.
+func drainAndClose(nc net.Conn, f farewell) {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = nc.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, nc, lingerBytes)
+		f.read(nc)
 	}
 	_ = nc.Close()
+}
+
+// read reads until the peer has finished, or a bound is reached.
+func (f farewell) read(nc net.Conn) {
+	const step = 1 << 20
+	end := time.Now().Add(f.total)
+	for left := f.bytes; left > 0; {
+		now := time.Now()
+		if !now.Before(end) {
+			return
+		}
+		wait := now.Add(f.pause)
+		if wait.After(end) {
+			wait = end
+		}
+		_ = nc.SetReadDeadline(wait)
+		n, err := io.CopyN(io.Discard, nc, min(left, step))
+		left -= n
+		if err != nil && (n == 0 || !isTimeout(err)) { // a slow one that sends is not an idle one
+			return
+		}
+	}
 }
 
 // clock counts milliseconds since the server was made. It only moves when it is told to, so that a phase costs no

@@ -172,7 +172,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		text = "the request line and headers are too long: at most " + strconv.Itoa(s.cfg.MaxHeaderBytes) + " bytes"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		status = fasthttp.StatusRequestEntityTooLarge
-		text = "the body is too large: at most " + strconv.Itoa(s.maxBody(&ctx.Request.Header)) + " bytes"
+		text = s.tooLarge(&ctx.Request.Header)
 	case isTimeout(err):
 		status = fasthttp.StatusRequestTimeout
 		text = "the request took too long to arrive and was not executed: send it again, within " + s.cfg.ReadTimeout.String()
@@ -181,6 +181,23 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	refuse(ctx, status, problem{detail, text})
 	lingerAfter(ctx)
 	s.metrics.observe(ctx.ConnID(), routeUnread, status, 0)
+}
+
+// tooLarge says how long the body of a request may be.
+func (s *Server) tooLarge(header *fasthttp.RequestHeader) string {
+	return "the body is too large: at most " + strconv.Itoa(s.maxBody(header)) + " bytes"
+}
+
+// expected is called by fasthttp when a client waits with its body for "100 Continue" (RFC 9110, section 10.1.1). One whose body is
+// too large need not send it. What is not 100 is sent as the answer, and the connection is closed.
+func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() <= s.maxBody(&ctx.Request.Header) {
+		return fasthttp.StatusContinue
+	}
+	refuse(ctx, fasthttp.StatusRequestEntityTooLarge, problem{detail, s.tooLarge(&ctx.Request.Header)})
+	lingerAfter(ctx)
+	s.metrics.observe(ctx.ConnID(), routeUnread, fasthttp.StatusRequestEntityTooLarge, 0)
+	return fasthttp.StatusRequestEntityTooLarge
 }
 
 // bodyLimit is called by fasthttp when a request's headers have been read.

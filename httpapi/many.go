@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"strconv"
 	"sync"
 
@@ -106,6 +107,7 @@ func (s *Server) answerMany(ctx *fasthttp.RequestCtx, b *batch) {
 	}
 	body = append(body, open...)
 	asked, refused := 0, b.refused
+	faults, fault := 0, error(nil)
 	for i := range b.items {
 		if i > 0 {
 			body = append(body, between...)
@@ -115,37 +117,40 @@ func (s *Server) answerMany(ctx *fasthttp.RequestCtx, b *batch) {
 			refused = refused[1:]
 			continue
 		}
-		body = s.appendOutcome(body, &b.in[asked], &b.out[asked])
+		if err := b.out[asked].Err; err != nil {
+			f, known := s.failureOf(err)
+			if body = appendRefused(body, f.status, f.problem); !known {
+				faults, fault = faults+1, cmp.Or(fault, err)
+			}
+		} else {
+			body = appendCounted(body, &b.in[asked], b.out[asked].Result)
+		}
 		asked++
+	}
+	if faults > 0 { // one line, however many there are
+		s.log.Error("items of a request failed", "route", routeMany.String(), "count", faults, "first", fault)
 	}
 	b.answer = append(body, end...)
 	writeJSON(ctx, fasthttp.StatusOK, b.answer)
 	ctx.SetContentType(contentType)
 }
 
-// appendOutcome appends {"status":202}, or {"status":200,"data":{"key":"a","value":7}} when the total was asked for and is
-// known, or {"status":503,"errors":{…}}.
-func (s *Server) appendOutcome(body []byte, in *node.Increment, out *node.Outcome) []byte {
-	if out.Err != nil {
-		f, known := s.failureOf(out.Err)
-		if !known {
-			s.log.Error("request failed", "route", routeMany.String(), "err", out.Err)
-		}
-		return appendRefused(body, f.status, f.problem)
-	}
-	if in.Return && out.Result.HasTotal && !out.Result.Later {
+// appendCounted appends {"status":202}, or {"status":200,"data":{"key":"a","value":7}} when the total was asked for and is
+// known.
+func appendCounted(body []byte, in *node.Increment, result node.Result) []byte {
+	if in.Return && result.HasTotal && !result.Later {
 		body = append(body, `{"status":200,"data":{"key":`...)
 		body = appendString(body, in.Key)
 		body = append(body, `,"value":`...)
-		body = strconv.AppendInt(body, out.Result.Total, 10)
+		body = strconv.AppendInt(body, result.Total, 10)
 		body = append(body, '}')
 	} else {
 		body = append(body, `{"status":202`...)
 	}
-	if out.Result.Later {
+	if result.Later {
 		body = append(body, `,"counted":"later"`...)
 	}
-	if out.Result.Replayed {
+	if result.Replayed {
 		body = append(body, `,"replayed":true`...)
 	}
 	return append(body, '}')

@@ -224,3 +224,15 @@ func BenchmarkMany(b *testing.B) {
 		})
 	}
 }
+
+func TestMany_LogsOneLineHoweverManyItemsFail(t *testing.T) {
+	h := start(t, &fakeService{err: errors.New("gremlins")})
+	got := h.do(request("POST", many, "["+strings.Repeat(`{"key":"a","value":1},`, 99)+`{"key":"a","value":1}]`))
+	if n := strings.Count(got.body, `"status":500`); n != 100 {
+		t.Errorf("%d items failed", n)
+	}
+	logged := h.logs.String()
+	if strings.Count(logged, "\n") != 1 || !strings.Contains(logged, "count=100 first=gremlins") {
+		t.Errorf("logged %s", logged)
+	}
+}

@@ -23,6 +23,7 @@ const (
 	metricTimedOut = "pinocchio_http_connections_timed_out_total"
 	metricPanics   = "pinocchio_http_panics_total"
 	metricNoTLS    = "pinocchio_http_tls_handshake_failures_total"
+	metricReload   = "pinocchio_last_reload_successful"
 )
 
 func families() expo.Table {
@@ -35,6 +36,7 @@ func families() expo.Table {
 		{Name: metricTimedOut, Type: expo.TypeCounter, Help: "Connections ended because they were idle, slow to send or slow to read for too long."},
 		{Name: metricPanics, Type: expo.TypeCounter, Help: "Requests that ended in a panic of this program."},
 		{Name: metricNoTLS, Type: expo.TypeCounter, Help: "Connections closed because the client and this node did not agree on TLS."},
+		{Name: metricReload, Type: expo.TypeGauge, Help: "1 while what is in force of a kind of files is what they hold; 0 when they changed and cannot be used."},
 	}
 }
 
@@ -74,7 +76,7 @@ type instruments struct {
 	noTLS     *metrics.Counter
 }
 
-func newInstruments(conns *registry) *instruments {
+func newInstruments(conns *registry, reloads []Reload) *instruments {
 	set := metrics.NewSet()
 	m := &instruments{
 		set:      set,
@@ -88,6 +90,14 @@ func newInstruments(conns *registry) *instruments {
 		for i := range m.durations[r] {
 			m.durations[r][i] = expo.NewHistogram(bounds, stripes)
 		}
+	}
+	for _, r := range reloads {
+		set.NewGauge(metricReload+"{kind="+strconv.Quote(r.Kind)+"}", func() float64 {
+			if r.InForce() {
+				return 1
+			}
+			return 0
+		})
 	}
 	set.NewGauge(metricOpen, func() float64 { return float64(conns.len()) })
 	set.NewGauge(metricInFlight, func() float64 {

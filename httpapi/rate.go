@@ -29,6 +29,9 @@ type Rate struct {
 	Policy       limit.Policy
 	ByCredential bool          // a client is who the credential belongs to, else its address
 	Proxies      limit.Proxies // whose X-Forwarded-For tells the address
+	// Forwarded: it is their Forwarded (RFC 7239) that does. Never both: a proxy writes one, and passes on what a client wrote
+	// into the other.
+	Forwarded bool
 }
 
 func (r Rate) validate(access bool) error {
@@ -77,9 +80,14 @@ func (s *Server) clientOf(ctx *fasthttp.RequestCtx, dst []byte) []byte {
 	if tcp, ok := ctx.RemoteAddr().(*net.TCPAddr); ok {
 		peer = tcp.AddrPort().Addr()
 	}
-	var forwarded [][]byte
-	if len(r.Proxies) > 0 {
-		forwarded = ctx.Request.Header.PeekAll("X-Forwarded-For")
+	header := &ctx.Request.Header
+	switch {
+	case len(r.Proxies) == 0:
+		peer = r.Proxies.Client(peer, nil)
+	case r.Forwarded:
+		peer = r.Proxies.ClientOfForwarded(peer, header.PeekAll("Forwarded"))
+	default:
+		peer = r.Proxies.Client(peer, header.PeekAll("X-Forwarded-For"))
 	}
-	return limit.AppendAddress(dst, r.Proxies.Client(peer, forwarded))
+	return limit.AppendAddress(dst, peer)
 }

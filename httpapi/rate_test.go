@@ -125,6 +125,26 @@ func TestRate_KnowsAClientByItsAddress(t *testing.T) {
 	}
 }
 
+// A proxy writes one of the headers and passes on what a client wrote into the other.
+func TestRate_BelievesOneHeaderOnly(t *testing.T) {
+	proxies, err := limit.ParseProxies([]string{"127.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for forwarded, want := range map[bool]string{false: "ip:203.0.113.5", true: "ip:203.0.113.6"} {
+		h, seen, _ := limited(t, "100/s", func(cfg *Config) { cfg.Rate.Proxies, cfg.Rate.Forwarded = proxies, forwarded })
+		h.do(post(increment, "X-Forwarded-For: 203.0.113.5", "Forwarded: for=6.6.6.6", `Forwarded: for="203.0.113.6";proto=https`))
+		if got := seen.last(); got != want {
+			t.Errorf("forwarded %v: %s, want %s", forwarded, got, want)
+		}
+		other := map[bool]string{true: "X-Forwarded-For: 6.6.6.6", false: "Forwarded: for=6.6.6.6"}[forwarded]
+		h.do(post(increment, other))
+		if got := seen.last(); got != "ip:127.0.0.1" {
+			t.Errorf("%s was believed: %s", other, got)
+		}
+	}
+}
+
 func TestRate_KnowsAClientByItsCredential(t *testing.T) {
 	c := newCredentials(t)
 	h, seen, _ := limited(t, "2/h", func(cfg *Config) { cfg.Access, cfg.Rate.ByCredential = c.guard, true })

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 
@@ -114,11 +115,12 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
 		}
 	}
 	if err != nil {
+		text := "this node is not ready, its log says why: use another node, or ask again"
+		if errors.Is(err, node.ErrStoreDown) {
+			text = "this node is not ready: the database cannot be reached, its log says more; use another node, or ask again"
+		}
 		setRetryAfter(ctx, retrySoon)
-		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{
-			detail,
-			"this node is not ready, its log says why: use another node, or ask again",
-		})
+		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{detail, text})
 		return
 	}
 	writeJSON(ctx, fasthttp.StatusOK, []byte(`{"data":{"status":"ready"}}`))

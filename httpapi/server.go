@@ -67,12 +67,13 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		refusals: make(chan struct{}, maxRefusals),
 		closing:  make(chan struct{}),
 	}
-	s.metrics = newInstruments(&s.conns)
+	s.metrics = newInstruments(&s.conns, cfg.Reloads)
 	s.http = &fasthttp.Server{
 		Name:                         "pinocchio",
 		Handler:                      s.handle,
 		ErrorHandler:                 s.unreadable,
 		HeaderReceived:               s.bodyLimit,
+		ExpectHandler:                s.expected,
 		ConnState:                    noteState,
 		Logger:                       libraryLog{log},
 		Concurrency:                  math.MaxInt32, // the registry limits connections, with an answer of our shape
@@ -161,9 +162,9 @@ func (s *Server) admit(nc net.Conn) {
 	select {
 	case s.refusals <- struct{}{}:
 		s.refusing.Go(func() {
-			_ = nc.SetDeadline(time.Now().Add(lingerTime))
+			_ = nc.SetDeadline(time.Now().Add(dismissal.total))
 			_, _ = nc.Write(refusal)
-			drainAndClose(nc)
+			drainAndClose(nc, dismissal)
 			<-s.refusals
 		})
 	default:

@@ -36,6 +36,7 @@ type Config struct {
 	OwnerTimeout  time.Duration // how long an answer may wait for the owner of its key
 	StoreTimeout  time.Duration // how long an answer may wait for durability `database`
 	DrainTimeout  time.Duration // how long a stopping node tries to hand over and flush
+	StartTimeout  time.Duration // how long Run waits to register in a store that cannot be reached; 0: for ever
 
 	RateLimit limit.Policy // how much each client may send, by this cluster as a whole; zero: no limit. All nodes have the same
 	// MaxClients is how many clients' allowances this node remembers.
@@ -114,6 +115,7 @@ func (c *Config) Validate() error {
 	between("the owner timeout", c.OwnerTimeout, 10*time.Millisecond, time.Minute)
 	between("the store timeout", c.StoreTimeout, 10*time.Millisecond, time.Minute)
 	between("the drain timeout", c.DrainTimeout, 100*time.Millisecond, time.Hour)
+	bad(c.StartTimeout < 0, "the start timeout is %v, must be 0 (none) or more", c.StartTimeout)
 	between("the retention", c.Retention, time.Hour, 10*365*24*time.Hour)
 	bad(c.MaxPending < 1000, "max pending is %d, must be at least 1000", c.MaxPending)
 	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)

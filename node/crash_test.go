@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -174,6 +176,41 @@ func TestNode_GivesUpAtOnceWhenItIsStoppedWhileItWaitsForItsName(t *testing.T) {
 	})
 	if err := second.stop(); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with: %v", err)
+	}
+}
+
+// The database goes away between the opening of the store and the registration.
+func TestNode_WaitsToRegisterInAStoreThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, nil)
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	cfg := c.config("other")
+	broken := newFaultStore(cfg.Store)
+	down := broken.add(refuse(refused, "Register"))
+	cfg.Store = broken
+	other := c.startWith(cfg)
+	other.away.Store(true)
+	eventually(t, func() error {
+		if down.hits("Register") < 2 || !strings.Contains(c.log.String(), "waiting for the database, to register in it") {
+			return errors.New("it does not wait")
+		}
+		return nil
+	})
+	if err := other.Ready(); !errors.Is(err, ErrNotReady) {
+		t.Errorf("ready: %v", err)
+	}
+	broken.heal()
+	other.away.Store(false)
+	c.agree()
+
+	broken.add(refuse(refused, "Register"))
+	cfg.Name, cfg.StartTimeout = "third", time.Millisecond
+	n, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "register in the store") {
+		t.Errorf("beyond its time: %v", err)
 	}
 }
 

@@ -236,7 +236,7 @@ func (n *Node) logCluster() uint64 { return n.digest }
 // join makes this process known: in the store, then by gossip.
 func (n *Node) join(ctx context.Context) error {
 	if err := n.gossip.Start(ctx); err != nil {
-		return fmt.Errorf("start gossip on %s: %w", n.cfg.GossipAddr, err)
+		return fmt.Errorf("start gossip on %s (choose another with --gossip): %w", n.cfg.GossipAddr, err)
 	}
 	n.self.GossipAddr = n.gossip.LocalAddr()
 	if err := n.register(ctx); err != nil {

@@ -64,7 +64,7 @@ func (n *Node) openLog() error {
 	}
 	olds, err := journal.Recover(n.logConfig())
 	if err != nil {
-		return fmt.Errorf("the log on disk: %w", err)
+		return fmt.Errorf("the log on disk (choose another folder with --data): %w", err)
 	}
 	log, err := journal.Create(n.logConfig())
 	full := errors.Is(err, syscall.ENOSPC) && len(olds) > 0
@@ -72,7 +72,7 @@ func (n *Node) openLog() error {
 		for _, o := range olds {
 			err = errors.Join(err, o.Close())
 		}
-		return fmt.Errorf("the log on disk: %w", err)
+		return fmt.Errorf("the log on disk (choose another folder with --data): %w", err)
 	}
 	n.scribe = &scribe{node: n, log: log, wake: make(chan struct{}, 1), next: make([]uint64, len(n.slots.all))}
 	if full { // with the logs of past processes, which go when they have been resent; so this one must run to make room

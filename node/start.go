@@ -15,7 +15,7 @@ import (
 func (n *Node) listen() error {
 	ln, err := net.Listen("tcp", n.cfg.PeerListen)
 	if err != nil {
-		return fmt.Errorf("listen for other nodes on %s: %w", n.cfg.PeerListen, err)
+		return fmt.Errorf("listen for other nodes on %s (choose another with --peer): %w", n.cfg.PeerListen, err)
 	}
 	addr, err := advertised(n.cfg.Advertise, ln.Addr().String())
 	if err != nil {
@@ -105,10 +105,12 @@ func (n *Node) registeredSeeds(ctx context.Context) ([]string, error) {
 }
 
 // register writes this process into the store. A process of the same name that was killed still holds its lease: its end is
-// waited for. If it goes on renewing, it is alive, and this node must not start.
+// waited for. If it goes on renewing, it is alive, and this node must not start. A store that cannot be reached is waited for.
 func (n *Node) register(ctx context.Context) error {
-	limit := time.Now().Add(n.cfg.LeaseTTL + n.cfg.LeaseTTL/2)
-	for told := false; ; told = true {
+	began := time.Now()
+	patience := n.cfg.LeaseTTL + n.cfg.LeaseTTL/2
+	limit := began.Add(patience)
+	for told := false; ; {
 		try, cancel := context.WithTimeout(ctx, n.cfg.LeaseTTL)
 		err := n.cfg.Store.Register(try, n.self, n.cfg.LeaseTTL)
 		cancel()
@@ -120,9 +122,14 @@ func (n *Node) register(ctx context.Context) error {
 		case errors.Is(err, flush.ErrNameTaken) && time.Now().Before(limit):
 			if !told {
 				n.log.Info("waiting for the lease of the last process with this name to end")
+				told = true
 			}
 		case errors.Is(err, flush.ErrNameTaken):
 			return fmt.Errorf("a live node is named %q already: give this one another --name", n.cfg.Name)
+		case flush.Unreachable(err) && (n.cfg.StartTimeout == 0 || time.Since(began) < n.cfg.StartTimeout):
+			n.seldom("waiting for the database, to register in it", "error", err)
+			limit = time.Now().Add(patience) // nobody's lease could be renewed meanwhile, and the store has to see that
+			sleep(ctx, 400*time.Millisecond)
 		default:
 			return fmt.Errorf("register in the store: %w", err)
 		}

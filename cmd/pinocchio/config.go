@@ -25,6 +25,9 @@ func (c *configCmd) Run(std streams, command *kong.Context, file *settingsFile) 
 	if os.Getenv(secretVariable) != "" {
 		_, _ = fmt.Fprintf(std.out, "# The cluster's secret (hidden) comes from the environment %s.\n", secretVariable)
 	}
+	for _, name := range unknownVariables(os.Environ(), command.Model) {
+		_, _ = fmt.Fprintf(std.out, "# %s in the environment is no setting, and is ignored.\n", name)
+	}
 	if err := c.check(); err != nil {
 		return fmt.Errorf("serve would not start with these settings: %w", err)
 	}

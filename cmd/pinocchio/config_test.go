@@ -148,3 +148,25 @@ func TestFaults_OfOtherCommandsAreOnlyThoseThatThereAre(t *testing.T) {
 		}
 	}
 }
+
+func TestVariables_ThatAreNoSettingAreNamed(t *testing.T) {
+	for name, value := range map[string]string{
+		"PINOCCHIO_STROE": "sqlite:x", "PINOCCHIO_LEASE": "hunter2", "PINOCCHIO_SERVER": "http://a", // the last one is of another command
+		"PINOCCHIO_SERVICE_HOST": "10.0.0.1", "PINOCCHIO_SERVICE_PORT": "3333", "PINOCCHIO_SERVICE_PORT_HTTP": "3333", "PINOCCHIO_PORT": "tcp://10.0.0.1:3333",
+		"PINOCCHIO_PORT_3333_TCP": "x", "PINOCCHIO_PORT_3333_TCP_ADDR": "x", "PINOCCHIO_METRICS_SERVICE_HOST": "x", "PINOCCHIO_METRICS_PORT_7946_UDP_PROTO": "x",
+	} {
+		t.Setenv(name, value)
+	}
+	status, _, err := once(t, "serve")
+	if status != exitUsage || !strings.Contains(err, "missing flags: --store") || !strings.Contains(err, "no setting, and ignored: PINOCCHIO_LEASE, PINOCCHIO_STROE in the environment;") {
+		t.Errorf("%d %s", status, err)
+	}
+	_, out, _ := once(t, "config", "--store", "sqlite:x", "--name", "n")
+	if !strings.Contains(out, "# PINOCCHIO_STROE in the environment is no setting") || strings.Contains(out, "hunter2") || strings.Contains(out, "SERVICE") {
+		t.Errorf("%s", out)
+	}
+	r, _ := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"))
+	if log := r.err.String(); strings.Count(log, "is no setting") != 2 || !strings.Contains(log, "variable=PINOCCHIO_LEASE\n") {
+		t.Errorf("%s", log)
+	}
+}

@@ -44,6 +44,9 @@ func everyFault(first error, args []string, file *settingsFile) error {
 	// What has a fault stands at its default now, so that only the others are judged.
 	if c, ok := command.Target.Addr().Interface().(checker); ok {
 		faults = append(faults, c.check())
+		if unknown := unknownVariables(os.Environ(), parse.Context.Model); len(unknown) > 0 { // maybe what should have been there
+			faults = append(faults, fmt.Errorf("no setting, and ignored: %s in the environment", strings.Join(unknown, ", ")))
+		}
 	}
 	return errors.Join(faults...)
 }

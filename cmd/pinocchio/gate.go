@@ -30,7 +30,9 @@ type gateFlags struct {
 	RateTimeout  time.Duration `default:"150ms" help:"How long an increment waits for the node that decides about its client; then the node that it came to decides alone."`
 	RateBurst    int           `help:"Increments at once after a rest. Default: the N of --rate-limit." placeholder:"N"`
 	RateBy       string        `default:"ip" enum:"ip,credential" help:"What a client is: an ip, or who a credential belongs to."`
-	TrustedProxy []string      `sep:"," help:"Network whose X-Forwarded-For is believed (repeatable)." placeholder:"CIDR"`
+	TrustedProxy []string      `sep:"," help:"Network whose --forwarded-header is believed (repeatable)." placeholder:"CIDR"`
+
+	ForwardedHeader string `default:"x-forwarded-for" enum:"x-forwarded-for,forwarded" help:"Header in which these proxies say whom they forward for: x-forwarded-for, or forwarded (RFC 7239). The other one is never looked at."`
 }
 
 // gate is what the flags led to.
@@ -42,7 +44,9 @@ type gate struct {
 
 // gate reads everything that the flags name, and names every fault at once.
 func (c *gateFlags) gate(log *slog.Logger) (*gate, error) {
-	g := &gate{timeout: c.RateTimeout, rate: httpapi.Rate{ByCredential: c.RateBy == "credential"}}
+	g := &gate{timeout: c.RateTimeout, rate: httpapi.Rate{
+		ByCredential: c.RateBy == "credential", Forwarded: c.ForwardedHeader == "forwarded",
+	}}
 	var errs []error
 	var err error
 	g.guard, err = access.New(access.Config{
@@ -68,7 +72,9 @@ func (g *gate) apply(c *node.Config) { c.RateLimit, c.RateTimeout = g.rate.Polic
 
 // serve puts it into that of the API, whose limiter is there already.
 func (g *gate) serve(c *httpapi.Config) {
-	c.Access = g.guard
+	if c.Access = g.guard; g.guard != nil {
+		c.Reloads = append(c.Reloads, httpapi.Reload{Kind: "credentials", InForce: g.guard.InForce})
+	}
 	limiter := c.Rate.Limiter
 	c.Rate = g.rate
 	c.Rate.Limiter = limiter

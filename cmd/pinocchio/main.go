@@ -87,9 +87,19 @@ func newParser(std streams, exit func(int), more ...kong.Option) (*kong.Kong, er
 
 // report writes an error as one line and returns the status.
 func report(std streams, err error, status int) int {
-	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
-	_, _ = fmt.Fprintln(std.err, "pinocchio: "+text)
+	_, _ = fmt.Fprintln(std.err, "pinocchio: "+oneLine(err))
 	return status
+}
+
+// oneLine joins the lines of an error.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // errInterrupted is the cause of the context's end after the first signal.

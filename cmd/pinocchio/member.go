@@ -100,13 +100,26 @@ type member struct {
 	log   *slog.Logger
 }
 
-// newMember makes a node and opens the listener for its clients, so that a port in use is known at once. change adjusts the
-// configuration of the API.
-func newMember(cfg node.Config, listen string, delay time.Duration, change ...func(*httpapi.Config)) (*member, error) {
-	ln, err := net.Listen("tcp", listen)
+// listenForClients opens the listener for clients, so that a port in use is known at once.
+func listenForClients(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for clients on %s (choose another with --http): %w", listen, err)
+		return nil, fmt.Errorf("listen for clients on %s (choose another with --http): %w", address, err)
 	}
+	return ln, nil
+}
+
+// newMember makes a node and opens the listener for its clients.
+func newMember(cfg node.Config, listen string, delay time.Duration, change ...func(*httpapi.Config)) (*member, error) {
+	ln, err := listenForClients(listen)
+	if err != nil {
+		return nil, err
+	}
+	return newMemberOn(ln, cfg, delay, change...)
+}
+
+// newMemberOn makes a node for the clients of ln, which it owns. change adjusts the configuration of the API.
+func newMemberOn(ln net.Listener, cfg node.Config, delay time.Duration, change ...func(*httpapi.Config)) (m *member, err error) {
 	if cfg.HTTPAddr, err = clientAddr(cfg.Advertise, ln.Addr().String()); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
@@ -171,7 +184,11 @@ func (m *member) run(ctx context.Context) error {
 		m.log.Warn("clients were cut off", "error", cut)
 	}
 	stop()
-	return errors.Join(err, <-counted, <-served)
+	failed := <-served
+	if errors.Is(failed, httpapi.ErrClosed) { // the node ended before the first Accept
+		failed = nil
+	}
+	return errors.Join(err, <-counted, failed)
 }
 
 // drain sends clients elsewhere and partitions to the other nodes.

@@ -83,6 +83,12 @@ func (p *protection) serve(c *httpapi.Config) {
 	if p.public != nil {
 		c.TLS = p.public.Server()
 	}
+	for _, s := range p.sources() {
+		c.Reloads = append(c.Reloads, httpapi.Reload{Kind: "certificate_" + s.Kind(), InForce: s.InForce})
+	}
+	if p.secretFile != "" {
+		c.Reloads = append(c.Reloads, httpapi.Reload{Kind: "secret", InForce: p.secretSeen.InForce})
+	}
 }
 
 // watch reads files again when they change, until the returned function is called.
@@ -94,7 +100,7 @@ func (p *protection) watch(n *node.Node, log *slog.Logger) (stop func()) {
 	}
 	if p.secretFile != "" {
 		all.Go(func() {
-			p.secretSeen.Watch(ctx, reloadInterval, func() {
+			p.secretSeen.Watch(ctx, reloadInterval, func() error {
 				secrets, err := readSecrets(p.secretFile, "")
 				if err == nil {
 					err = n.SetSecrets(secrets)
@@ -102,6 +108,7 @@ func (p *protection) watch(n *node.Node, log *slog.Logger) (stop func()) {
 				if err != nil {
 					log.Error("the changed --secret-file cannot be used; the secrets stay as they were", "error", err)
 				}
+				return err
 			})
 		})
 	}

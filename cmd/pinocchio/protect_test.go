@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pinocchio-nose/pinocchio/internal/certs/certtest"
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
@@ -204,4 +205,62 @@ func FuzzParseSecrets(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A tokens file that is cut short under the node locks nobody out, and the metrics tell; one without a token refuses that token.
+func TestServe_KeepsTokensOfAHalfWrittenFileAndRefusesRemovedOnes(t *testing.T) {
+	path := fileIn(t, "tokens")
+	token := func(name string) string {
+		return strings.TrimSpace(outputOf(t, exitOK, "token", name, "--scopes", "read,write", "--file", path))
+	}
+	one, two := token("one"), token("two")
+	r, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"), "--tokens-file", path)
+	status := func(token string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/increment/k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	inForce := func(want string) {
+		t.Helper()
+		line := "\npinocchio_last_reload_successful{kind=\"credentials\"} " + want + "\n"
+		for deadline := time.Now().Add(patience); ; {
+			_, page := call(t, http.MethodGet, base+"/metrics", "")
+			if strings.Contains(page, line) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the metrics do not say %s: %s", want, page)
+			}
+		}
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForce("1")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // in place: as a shell's > does before the first line comes
+		t.Fatal(err)
+	}
+	r.says(&r.err, "cannot be used; what they held before stays accepted.*no token is left")
+	if status(one) != http.StatusOK || status(two) != http.StatusOK {
+		t.Errorf("%d %d", status(one), status(two))
+	}
+	inForce("0")
+	first, _, _ := bytes.Cut(whole, []byte("\n"))
+	if err := os.WriteFile(path, append(first, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.says(&r.err, "credentials were read again")
+	if status(one) != http.StatusOK || status(two) != http.StatusUnauthorized {
+		t.Errorf("%d %d", status(one), status(two))
+	}
+	inForce("1")
 }

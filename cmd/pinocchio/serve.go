@@ -10,10 +10,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/alecthomas/kong"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
+	"github.com/pinocchio-nose/pinocchio/httpapi"
 	"github.com/pinocchio-nose/pinocchio/node"
 )
 
@@ -28,34 +31,57 @@ type serveCmd struct {
 	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
 	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
+	// StartTimeout is for serve alone: in a development cluster somebody waits.
+	StartTimeout time.Duration `default:"0s" help:"How long a start waits for a database that cannot be reached; then it fails. 0: for as long as it takes, alive and not ready."`
 	protectFlags
 	gateFlags
 	settings
 }
 
 // Run serves until ctx is done.
-func (c *serveCmd) Run(ctx context.Context, std streams) error {
+func (c *serveCmd) Run(ctx context.Context, std streams, command *kong.Context) error {
 	log := c.logger(std.err)
-	cfg, protect, wrong := c.prepare(log)
-	gate, err := c.gate(log)
-	if err = errors.Join(wrong, err); err != nil {
+	warnOfVariables(os.Environ(), command.Model, log)
+	cfg, protect, gate, err := c.prepare(log)
+	if err != nil {
 		return err
 	}
 	tellMemoryLimit(log)
-	store, err := c.open(ctx, c.Store, "pinocchio "+cfg.Name, log)
+	ln, err := listenForClients(c.HTTP)
 	if err != nil {
-		return fmt.Errorf("open the store: %w", err)
+		return err
+	}
+	gate.warn(ln.Addr(), protect.public != nil, log)
+	defer gate.watch()()
+	store, err := c.awaitStore(ctx, ln, &cfg, protect.serve, gate.serve)
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
 	cfg.Store = store
-	gate.apply(&cfg)
-	m, err := newMember(cfg, c.HTTP, c.DrainDelay, protect.serve, gate.serve)
+	m, err := newMemberOn(ln, cfg, c.DrainDelay, protect.serve, gate.serve)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	gate.warn(m.ln.Addr(), protect.public != nil, log)
-	defer gate.watch()()
 	defer protect.watch(m.node, log)()
 	return errors.Join(m.run(ctx), store.Close())
+}
+
+// awaitStore opens the store. Until it can be reached, clients at ln are told that this node is not ready.
+func (c *serveCmd) awaitStore(ctx context.Context, ln net.Listener, cfg *node.Config, change ...func(*httpapi.Config)) (flush.Store, error) {
+	log := cfg.Logger.With("node", cfg.Name)
+	hc := httpapi.DefaultConfig()
+	for _, adjust := range change {
+		adjust(&hc)
+	}
+	stub := &notYet{cluster: cfg.Cluster, node: cfg.Name}
+	server, err := httpapi.New(hc, stub, slog.New(slog.DiscardHandler)) // its comings and goings are no news
+	if err != nil {
+		return nil, err
+	}
+	o := opening{limit: c.StartTimeout, log: log, open: func(ctx context.Context) (flush.Store, error) {
+		return c.open(ctx, c.Store, "pinocchio "+cfg.Name, cfg.Logger)
+	}}
+	return o.run(ctx, ln, server, stub)
 }
 
 // unopened stands for the store where only settings are judged. Nothing may be called on it.
@@ -63,27 +89,28 @@ type unopened struct{ flush.Store }
 
 // prepare returns the node's configuration, without a store, and what protects it. The error names all that is wrong with the
 // settings, as far as can be told without the database.
-func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, error) {
+func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, *gate, error) {
 	name, noName := c.name()
 	protect, noProtection := c.load()
+	gate, noGate := c.gate(log)
 	cfg := c.config(log)
 	cfg.Name, cfg.DataDir = name, logFolder(c.Data, name)
 	protect.apply(&cfg)
+	gate.apply(&cfg)
+	cfg.StartTimeout = c.StartTimeout
 	cfg.PeerListen, cfg.GossipAddr, cfg.Advertise, cfg.Join = c.Peer, c.Gossip, c.Advertise, c.Join
 	trial := cfg
 	trial.Store = unopened{}
-	return cfg, protect, errors.Join(
-		noName, noProtection, storeFault(c.Store), trial.Validate(),
+	return cfg, protect, gate, errors.Join(
+		noName, noProtection, noGate, storeFault(c.Store), trial.Validate(),
 		addressFault("http", c.HTTP), addressFault("peer", c.Peer), addressFault("gossip", c.Gossip), addressFault("join", c.Join...),
 	)
 }
 
 // check implements checker.
 func (c *serveCmd) check() error {
-	quiet := slog.New(slog.DiscardHandler)
-	_, _, err := c.prepare(quiet)
-	_, wrong := c.gate(quiet)
-	return errors.Join(err, wrong)
+	_, _, _, err := c.prepare(slog.New(slog.DiscardHandler))
+	return err
 }
 
 // storeFault says what is wrong with a store's URL at first sight. The text of the URL, which may hold a password, is no part of it.

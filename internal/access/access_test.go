@@ -201,12 +201,52 @@ func TestRun_RefusesATokenThatWasTakenOutOfTheFile(t *testing.T) {
 	if _, err := g.bearer(fresh); err != nil {
 		t.Errorf("a file that cannot be read changed something: %v", err)
 	}
-	write(t, path, "")
-	eventually(t, "an empty file refuses everybody", func() bool { _, err := g.bearer(fresh); return err != nil })
 	for _, secret := range []string{old, fresh} {
 		if strings.Contains(log.String(), secret) {
 			t.Error("a token stands in the log")
 		}
+	}
+}
+
+// A file that is written in place may be read when only a part of it is there.
+func TestRun_KeepsItsTokensWhenAFileIsHalfWritten(t *testing.T) {
+	web, one := newToken(t, "web", Read, "page:")
+	other, two := newToken(t, "other", Read)
+	whole := "# ours\n" + two + one
+	path := file(t, whole)
+	g, log := guard(t, Config{TokensFile: path})
+	run(t, g)
+	for i, part := range []string{"", "# ours\n", "# ours\n" + two + one[:len(one)/2], strings.TrimSuffix(whole, "age:\n"), strings.TrimSuffix(whole, "\n")} {
+		write(t, path, part)
+		eventually(t, "the fault is logged", func() bool { return strings.Count(log.String(), "cannot be used") == i+1 && !g.InForce() })
+		for _, token := range []string{web, other} {
+			if grant, err := g.bearer(token); err != nil || token == web && grant.MayKey([]byte("private")) {
+				t.Errorf("%d bytes of %d: %v", len(part), len(whole), err)
+			}
+		}
+		write(t, path, whole)
+		eventually(t, "the whole file is in force", func() bool { return g.InForce() })
+	}
+	write(t, path, two)
+	eventually(t, "what was taken out is refused", func() bool { _, err := g.bearer(web); return errors.Is(err, ErrUnknown) })
+	if _, err := g.bearer(other); err != nil || !g.InForce() {
+		t.Errorf("what was left: %v", err)
+	}
+}
+
+// One file that cannot be used does not hold up the others.
+func TestRun_TakesATokenOutWhileTheKeysCannotBeRead(t *testing.T) {
+	gone, one := newToken(t, "gone", Read)
+	stays, two := newToken(t, "stays", Read)
+	path, secret := file(t, one+two), file(t, strings.Repeat("s", minSecret))
+	g, log := guard(t, Config{TokensFile: path, SecretFile: secret})
+	run(t, g)
+	write(t, secret, "short")
+	eventually(t, "the fault is logged", func() bool { return strings.Contains(log.String(), "has 5 bytes") })
+	write(t, path, two)
+	eventually(t, "it is refused", func() bool { _, err := g.bearer(gone); return errors.Is(err, ErrUnknown) })
+	if _, err := g.bearer(stays); err != nil || g.InForce() {
+		t.Errorf("the other one: %v, in force %v", err, g.InForce())
 	}
 }
 

@@ -43,9 +43,11 @@ func (g *Guard) runFetch(ctx context.Context, client *http.Client) {
 				g.log.Error("the JWK set cannot be fetched; the last one stays, and it is tried again", "url", g.cfg.KeySetURL, "error", err)
 			}
 			failed = true
+			g.fetchFailed.Store(true)
 		case failed:
 			g.log.Info("the JWK set is fetched again", "url", g.cfg.KeySetURL)
 			failed = false
+			g.fetchFailed.Store(false)
 		}
 		if !g.await(ctx, wait) {
 			return

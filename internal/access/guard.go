@@ -41,6 +41,8 @@ type Guard struct {
 	cache  cache
 	ask    chan struct{} // capacity 1: a token named a key that is not known, the set may be old
 
+	fetchFailed atomic.Bool // the last fetch of KeySetURL
+
 	mu      sync.Mutex // guards what follows
 	fetched []verifier // of KeySetURL
 }
@@ -200,10 +202,31 @@ func (g *Guard) Run(ctx context.Context, interval time.Duration) {
 	all.Wait()
 }
 
-func (g *Guard) reload() {
-	if err := g.load(); err != nil {
-		g.log.Error("changed files of credentials cannot be used; what was accepted stays accepted", "error", err)
-		return
+// InForce tells whether what is in force is what the files and the URL hold. False: something could not be used when it was read
+// last, and what was accepted before is still accepted.
+func (g *Guard) InForce() bool { return g == nil || g.seen.InForce() && !g.fetchFailed.Load() }
+
+// reload puts in force what can be used of the files that changed: a token that was taken out is refused even while the keys cannot
+// be read.
+func (g *Guard) reload() error {
+	found, noTokens := g.loadTokens()
+	if noTokens == nil {
+		if noTokens = g.tokens.Load().mayBecome(found); noTokens != nil {
+			noTokens = fmt.Errorf("tokens in %s: %w", g.cfg.TokensFile, noTokens)
+		}
+	}
+	if noTokens == nil {
+		g.tokens.Store(found)
+	}
+	keys, noKeys := g.loadKeys()
+	if noKeys == nil {
+		g.useKeys(keys)
+	}
+	err := errors.Join(noTokens, noKeys)
+	if err != nil {
+		g.log.Error("changed files of credentials cannot be used; what they held before stays accepted", "error", err)
+		return err
 	}
 	g.log.Info("credentials were read again")
+	return nil
 }

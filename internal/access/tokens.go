@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -24,6 +25,7 @@ type digest = [sha256.Size]byte
 type tokens struct {
 	salt   digest
 	grants map[digest]*Grant
+	ended  bool // the last line ends with a newline
 }
 
 // newSalt returns a random number that lives as long as the process.
@@ -50,7 +52,7 @@ func (t *tokens) find(token []byte) *Grant {
 // parseTokens reads lines "sha256:<hex> name scopes=read,write prefix=page:". Empty lines and those that begin with # do not count. A
 // prefix may be repeated, and is percent-encoded where it holds a blank. Errors tell the line by its number only.
 func parseTokens(text []byte, salt digest) (*tokens, error) {
-	t := &tokens{salt: salt, grants: make(map[digest]*Grant)}
+	t := &tokens{salt: salt, grants: make(map[digest]*Grant), ended: bytes.HasSuffix(text, []byte("\n"))}
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
@@ -72,6 +74,20 @@ func parseTokens(text []byte, salt digest) (*tokens, error) {
 		t.grants[place] = g
 	}
 	return t, nil
+}
+
+// mayBecome returns an error when the file looks as if somebody had begun to write it and had not finished: a part must lock nobody
+// out, and a prefix that was cut must not let anybody at more keys. nil, for no file, becomes nil.
+func (t *tokens) mayBecome(next *tokens) error {
+	switch {
+	case t == nil || len(t.grants) == 0:
+		return nil
+	case len(next.grants) == 0:
+		return errors.New("no token is left; if nobody may come in any more, restart this node with it")
+	case t.ended && !next.ended:
+		return errors.New("the last line does not end with a newline, as it did before: the file may not be whole")
+	}
+	return nil
 }
 
 func parseToken(words []string) (d digest, g *Grant, err error) {

@@ -117,17 +117,21 @@ func (s *Source) Expiry() time.Time { return s.now.Load().pair.Leaf.NotAfter }
 
 // Watch reads the files again after each change, until ctx is done. It looks at intervals.
 func (s *Source) Watch(ctx context.Context, every time.Duration, log *slog.Logger) {
-	s.seen.Watch(ctx, every, func() {
+	s.seen.Watch(ctx, every, func() error {
 		l, err := s.read()
 		if err != nil {
 			log.Error("a changed TLS certificate cannot be used; the last one that could stays in use",
 				"kind", s.kind, "error", err, "expires", s.Expiry())
-			return
+			return err
 		}
 		s.now.Store(l)
 		log.Info("TLS certificate replaced", "kind", s.kind, "expires", s.Expiry())
+		return nil
 	})
 }
+
+// InForce tells whether the certificate in use is the one in the files. False: they could not be used when they changed.
+func (s *Source) InForce() bool { return s.seen.InForce() }
 
 // Server returns a configuration for clients' connections: TLS 1.2 or newer, HTTP/1.1.
 func (s *Source) Server() *tls.Config {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses whose X-Forwarded-For is believed.
+// Proxies are the addresses that are believed when they tell whom they forward for.
 type Proxies []netip.Prefix
 
 // ParseProxies reads networks such as 10.0.0.0/8, or single addresses.
@@ -42,7 +42,7 @@ func (p Proxies) trust(a netip.Addr) bool {
 // left in X-Forwarded-For, whose lines come in order. What stands left of an address that is not trusted, anybody may have
 // written. An entry that is no address ends the search.
 func (p Proxies) Client(peer netip.Addr, forwarded [][]byte) netip.Addr {
-	peer = peer.Unmap().WithZone("")
+	peer = plain(peer)
 	for line := len(forwarded) - 1; line >= 0; line-- {
 		rest := forwarded[line]
 		for len(rest) > 0 && p.trust(peer) {
@@ -65,11 +65,14 @@ func (p Proxies) Client(peer netip.Addr, forwarded [][]byte) netip.Addr {
 // address reads an address, which some proxies write with its port.
 func address(text string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return a.Unmap().WithZone(""), true
+		return plain(a), true
 	}
 	a, err := netip.ParseAddrPort(text)
-	return a.Addr().Unmap().WithZone(""), err == nil
+	return plain(a.Addr()), err == nil
 }
+
+// plain is an address as networks are compared with it.
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // AppendAddress appends the name of a client that is known by its address. Of IPv6 the first 64 bits count: whoever has one of these
 // addresses has them all.

@@ -149,6 +149,55 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
+// What a client takes in memory, by how many there are at once: with -v it is printed.
+func TestMemory_OfAHundredThousandAndAMillionClients(t *testing.T) {
+	for _, clients := range []int{100_000, 1_000_000} {
+		before := heap()
+		c := NewClients(policy(t, "2/5s", 0), 2_000_000)
+		var name [8]byte
+		for i := range clients {
+			binary.BigEndian.PutUint64(name[:], uint64(i))
+			c.Take(IDOf(name[:]), 1, second)
+		}
+		full := heap() - before
+		if got := c.Expire(second); got != clients {
+			t.Errorf("%d remembered of %d", got, clients)
+		}
+		if each := full / uint64(clients); each > 100 {
+			t.Errorf("%d bytes for each of %d clients", each, clients)
+		}
+		t.Logf("%9d clients at once: %6.1f MB, %d bytes each", clients, float64(full)/1e6, full/uint64(clients))
+		runtime.KeepAlive(c)
+	}
+}
+
+// A million clients come one after the other where two hundred thousand are remembered.
+func TestMemory_IsBoundedWhenMoreClientsComeThanMayBeRemembered(t *testing.T) {
+	const most, come, step = 200_000, 1_000_000, 200_000
+	before := heap()
+	c := NewClients(policy(t, "2/24h", 0), most) // no allowance is whole again meanwhile
+	var name [8]byte
+	peak := uint64(0)
+	for next := range come {
+		binary.BigEndian.PutUint64(name[:], uint64(next))
+		c.Take(IDOf(name[:]), 1, second)
+		if (next+1)%step != 0 {
+			continue
+		}
+		now := heap() - before
+		peak = max(peak, now)
+		got := c.Expire(second)
+		t.Logf("%7d clients have come: %6d remembered, %4.1f MB", next+1, got, float64(now)/1e6)
+		if got > most {
+			t.Errorf("%d remembered, the bound is %d", got, most)
+		}
+	}
+	if each := peak / most; each > 100 {
+		t.Errorf("%d bytes for each that may be remembered", each)
+	}
+	runtime.KeepAlive(c)
+}
+
 // Each round brings clients that were never seen before.
 func TestTake_MemoryIsFlatWithEverNewClients(t *testing.T) {
 	const clients, rounds = 100_000, 12
@@ -239,6 +288,47 @@ func TestClient_BelievesOnlyTrustedProxies(t *testing.T) {
 	for _, text := range []string{"", "10.0.0.0/33", "example.com", "::ffff:10.0.0.0/104"} {
 		if _, err := ParseProxies([]string{text}); err == nil {
 			t.Errorf("%q is taken for a network", text)
+		}
+	}
+}
+
+func TestClientOfForwarded_BelievesOnlyTrustedProxies(t *testing.T) {
+	proxies, err := ParseProxies([]string{"10.0.0.0/8", "192.0.2.7", "fd00::/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ peer, forwarded, want string }{
+		{"203.0.113.5", "", "203.0.113.5"},
+		{"203.0.113.5", "for=1.1.1.1", "203.0.113.5"},
+		{"10.1.1.1", "", "10.1.1.1"},
+		{"10.1.1.1", "for=1.1.1.1", "1.1.1.1"},
+		{"::ffff:10.1.1.1", "For=\"1.1.1.1\"", "1.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6, for=1.1.1.1", "1.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6,for=1.1.1.1;proto=https;by=10.2.2.2, for=10.2.2.2", "1.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6|proto=http ; FOR = 1.1.1.1 , for=192.0.2.7", "1.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6, for=unknown", "10.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6, for=_hidden, for=10.2.2.2", "10.2.2.2"},
+		{"10.1.1.1", "for=6.6.6.6, proto=https", "10.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6, for=1.1.1.1;for=2.2.2.2", "10.1.1.1"},
+		{"10.1.1.1", "for=\"1.1.1.1:4711\"", "1.1.1.1"},
+		{"fd00::1", "for=\"[2001:db8::1]:4711\"", "2001:db8::1"},
+		{"fd00::1", "for=\"[2001:db8::1]\"", "2001:db8::1"},
+		{"10.1.1.1", "for=10.3.3.3, for=10.2.2.2", "10.3.3.3"},
+		// What a client writes within quotes is one element, and what it leaves open makes its line unreadable.
+		{"10.1.1.1", "for=\"x, for=6.6.6.6\", for=1.1.1.1", "1.1.1.1"},
+		{"10.1.1.1", "for=\"x\\\", for=6.6.6.6", "10.1.1.1"},
+		{"10.1.1.1", "for=6.6.6.6, host=\"x|for=10.2.2.2", "10.2.2.2"},
+		{"10.1.1.1", "for=\"\\1.1.1.1\"", "10.1.1.1"},
+	} {
+		var lines [][]byte
+		for line := range strings.SplitSeq(c.forwarded, "|") {
+			lines = append(lines, []byte(line))
+		}
+		if c.forwarded == "" {
+			lines = nil
+		}
+		if got := proxies.ClientOfForwarded(netip.MustParseAddr(c.peer), lines); got.String() != c.want {
+			t.Errorf("%s for %q: %s, want %s", c.peer, c.forwarded, got, c.want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestWatch_TellsEachWayInWhichAFileChanges(t *testing.T) {
 	changes, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		f.Watch(ctx, time.Millisecond, func() { changes <- struct{}{} })
+		f.Watch(ctx, time.Millisecond, func() error { changes <- struct{}{}; return nil })
 	}()
 	for _, c := range []struct {
 		what   string
@@ -65,6 +65,73 @@ func TestWatch_TellsEachWayInWhichAFileChanges(t *testing.T) {
 		case <-changes:
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s: not noticed", c.what)
+		}
+	}
+	cancel()
+	<-done
+}
+
+// looks is a context that is asked between two looks.
+type looks struct {
+	context.Context
+	between func(n int)
+	n       *int
+}
+
+func (l looks) Done() <-chan struct{} {
+	*l.n++
+	l.between(*l.n)
+	return nil
+}
+
+// A writer that writes in place, piece by piece, is waited for.
+func TestSettled_WaitsForTheEndOfWriting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write("old")
+	f := Look(path)
+	text := ""
+	ctx := looks{t.Context(), func(n int) {
+		if n < 3 { // before each of the first looks, some more
+			text += "new "
+			write(text)
+		}
+	}, new(int)}
+	write("")
+	got := f.settled(ctx, time.Microsecond)
+	if want := Look(path).seen; got != want || text == "" {
+		t.Errorf("settled while %q was written", text)
+	}
+	// One that never ends is not waited for for ever.
+	endless := looks{t.Context(), func(n int) { write(text + time.Duration(n).String()) }, new(int)}
+	f.settled(endless, time.Microsecond)
+	if *endless.n != settleLooks {
+		t.Errorf("looked %d times, want %d", *endless.n, settleLooks)
+	}
+}
+
+func TestInForce_IsWhetherTheLastReadingWasOfUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	f := Look(path)
+	ctx, cancel := context.WithCancel(t.Context())
+	read, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Watch(ctx, time.Millisecond, func() error { return <-read })
+	}()
+	for text, err := range map[string]error{"one": os.ErrInvalid, "two": nil, "three": os.ErrInvalid} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		read <- err
+		for deadline := time.Now().Add(20 * time.Second); f.InForce() != (err == nil); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: in force %v", text, f.InForce())
+			}
 		}
 	}
 	cancel()
