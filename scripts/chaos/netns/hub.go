@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // Addresses of the hub: nodes reach Postgres at the one, clients come from the other.
@@ -102,10 +102,8 @@ func (h *Hub) Close() error {
 
 // ip runs "ip" once for each line. No argument holds a blank.
 func ip(lines ...string) error {
-	for _, line := range lines {
-		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", line, err, strings.TrimSpace(string(out)))
-		}
+	for i, line := range lines {
+		lines[i] = "ip " + line
 	}
-	return nil
+	return rig.Run(lines...)
 }

@@ -1,12 +1,12 @@
 package netns
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"syscall"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // mark is in the environment of a program that is inside; it holds its process id, so that a child is not taken for it.
@@ -18,13 +18,8 @@ func Isolate() error {
 	if os.Getenv(mark) == fmt.Sprint(os.Getpid()) {
 		return settle()
 	}
-	for _, program := range []string{"ip", "nsenter"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("install iproute2 and util-linux: %w", err)
-		}
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("network namespaces need root: run it as root, or with sudo")
+	if err := rig.NeedNetwork("ip", "nsenter"); err != nil {
+		return err
 	}
 	runtime.LockOSThread() // Unshare is for this thread, which becomes the whole process
 	defer runtime.UnlockOSThread()
