@@ -78,12 +78,12 @@ func (w *world) apply(ctx context.Context, f schedule.Fault) error {
 }
 
 // directions are the packets that a fault of the network drops.
-func (w *world) directions(f schedule.Fault) (cut []netns.Direction) {
+func (w *world) directions(f schedule.Fault) (cut []rig.Direction) {
 	switch f.Kind {
 	case schedule.OneWay:
-		return []netns.Direction{{From: netns.Host(f.Group[0]), To: netns.Host(f.Group[1])}}
+		return []rig.Direction{{From: netns.Host(f.Group[0]), To: netns.Host(f.Group[1])}}
 	case schedule.CutStore:
-		return []netns.Direction{
+		return []rig.Direction{
 			{From: netns.Host(f.Node), To: netns.Store},
 			{From: netns.Store, To: netns.Host(f.Node)},
 		}
@@ -92,15 +92,15 @@ func (w *world) directions(f schedule.Fault) (cut []netns.Direction) {
 		for _, o := range w.members {
 			bridge := f.Kind == schedule.Bridge && (m.place == f.Node || o.place == f.Node)
 			if !bridge && slices.Contains(f.Group, m.place) && !slices.Contains(f.Group, o.place) {
-				cut = append(cut, netns.Direction{From: netns.Host(m.place), To: netns.Host(o.place)},
-					netns.Direction{From: netns.Host(o.place), To: netns.Host(m.place)})
+				cut = append(cut, rig.Direction{From: netns.Host(m.place), To: netns.Host(o.place)},
+					rig.Direction{From: netns.Host(o.place), To: netns.Host(m.place)})
 			}
 		}
 	}
 	return cut
 }
 
-func (w *world) cut(ctx context.Context, directions []netns.Direction, hold time.Duration) error {
+func (w *world) cut(ctx context.Context, directions []rig.Direction, hold time.Duration) error {
 	var errs []error
 	for _, d := range directions {
 		errs = append(errs, w.hub.Cut(d))

@@ -23,6 +23,12 @@ type member struct {
 // running says whether the node has a live process, stopped or not.
 func (m *member) running() bool { return m.process != nil && m.process.Running() }
 
+// host is the address of all its ports.
+func (m *member) host() string {
+	host, _, _ := net.SplitHostPort(m.HTTP)
+	return host
+}
+
 // launch starts the node's process. It may not be ready yet.
 func (t *trial) launch(m *member) error {
 	p, err := m.Start("")

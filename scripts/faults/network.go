@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
@@ -18,12 +17,13 @@ type network struct {
 	tag    string // begins the names of namespaces and of the host's ends of cables
 	prefix string // of the addresses: "10.x.y."
 	spaces int
+	cuts   []cut
 	store  *pgtest.Proxy // of Postgres, which listens on the host's loopback interface only
 }
 
-// newNetwork makes places for all nodes. It needs root, ip, nsenter and iptables.
+// newNetwork makes places for all nodes. It needs root, ip and nsenter.
 func newNetwork(postgres string) (*network, error) {
-	if err := rig.NeedNetwork("ip", "nsenter", "iptables"); err != nil {
+	if err := rig.NeedNetwork("ip", "nsenter"); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotHere, err)
 	}
 	n := &network{
@@ -66,7 +66,10 @@ func (n *network) add(i int) error {
 			fmt.Sprintf("ip -n %s link add to%d type veth peer name to%d netns %s", space, j, i, n.space(j)),
 			n.attach(i, j), n.attach(j, i), n.route(i, j), n.route(j, i))
 	}
-	return rig.Run(commands...)
+	if err := rig.Run(commands...); err != nil {
+		return err
+	}
+	return rig.PrepareDrops(space)
 }
 
 // attach sets the end of a cable up, and route sends there what goes to its other end.
@@ -87,30 +90,38 @@ func (n *network) place(i int) (space, host string) { return n.space(i), n.host(
 // storeAddr is where nodes reach Postgres.
 func (n *network) storeAddr() string { return n.store.Addr() }
 
+// cut is a way that packets take no more, where they would arrive.
+type cut struct {
+	space string
+	way   rig.Direction
+}
+
 // cut drops all packets between one node and the others, in both directions and where they arrive: a sender is told nothing.
 func (n *network) cut(one *member, others []*member) error {
 	for _, o := range others {
-		if err := errors.Join(drop(one, o), drop(o, one)); err != nil {
+		if err := errors.Join(n.drop(one, o), n.drop(o, one)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func drop(at, from *member) error {
-	host, _, err := net.SplitHostPort(from.HTTP)
-	if err != nil {
-		return err
+func (n *network) drop(at, from *member) error {
+	c := cut{space: at.Space, way: rig.Direction{From: from.host(), To: at.host()}}
+	err := rig.Drop(c.space, c.way)
+	if err == nil {
+		n.cuts = append(n.cuts, c)
 	}
-	return rig.Run("ip netns exec " + at.Space + " iptables -A INPUT -s " + host + " -j DROP")
+	return err
 }
 
 // heal lets all packets pass again.
 func (n *network) heal() error {
 	var errs []error
-	for i := range n.spaces {
-		errs = append(errs, rig.Run("ip netns exec "+n.space(i)+" iptables -F"))
+	for _, c := range n.cuts {
+		errs = append(errs, rig.Pass(c.space, c.way))
 	}
+	n.cuts = nil
 	return errors.Join(errs...)
 }
 

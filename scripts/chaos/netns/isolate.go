@@ -41,13 +41,13 @@ func settle() error {
 	if err := syscall.Mount("none", spaces, "tmpfs", 0, "size=64k"); err != nil {
 		return fmt.Errorf("mount %s: %w", spaces, err)
 	}
-	// Sums must not depend on which packets may skip the rules: see Hub.Cut.
-	for path, value := range map[string]string{"ip_forward": "1", "ip_early_demux": "0"} {
-		if err := os.WriteFile("/proc/sys/net/ipv4/"+path, []byte(value), 0o644); err != nil {
-			return err
-		}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		return err
 	}
-	return ip("link set lo up", "rule add pref 1000 lookup local", "rule del pref 0")
+	if err := ip("link set lo up"); err != nil {
+		return err
+	}
+	return rig.PrepareDrops("")
 }
 
 // spaces is where "ip netns" keeps names.

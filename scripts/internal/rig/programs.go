@@ -10,7 +10,7 @@ import (
 
 // NeedNetwork returns an error that says what is missing for network namespaces: root, or one of the programs.
 func NeedNetwork(programs ...string) error {
-	packages := map[string]string{"ip": "iproute2", "nsenter": "util-linux", "iptables": "iptables"}
+	packages := map[string]string{"ip": "iproute2", "nsenter": "util-linux"}
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("install %s: %w", packages[program], err)
