@@ -12,85 +12,109 @@ import (
 // The table of cells behaves like a map, with keys that collide in all of their hash as well.
 func TestCells_AreAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		type entry struct {
-			base  int64
-			known bool
-			pend  int64
-			dirty bool
-		}
-		var c cells
-		naive := map[string]*entry{}
-		key := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint("key", rapid.IntRange(0, 40).Draw(t, "key")) })
-		hash := func(k string) uint64 { return Hash(k) & (7 << 32) } // three bits: long runs of collisions
+		m := cellsModel{naive: map[string]*entry{}}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			k := key.Draw(t, "key")
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
-			case 0, 1:
-				i := c.place(hash(k), k)
-				if naive[k] == nil {
-					naive[k] = &entry{}
-				}
-				d := rapid.Int64Range(-9, 9).Draw(t, "delta")
-				c.record(i).pend += d
-				naive[k].pend += d
-				naive[k].dirty = true
-			case 2:
-				i := c.place(hash(k), k)
-				if naive[k] == nil {
-					naive[k] = &entry{}
-				}
-				v := rapid.Int64().Draw(t, "base") >> 2
-				c.cell[i].setBase(v)
-				naive[k].base, naive[k].known = v, true
-			case 3:
-				if i, ok := c.find(hash(k), k); ok && c.cell[i].record() != 0 {
-					c.release(int(c.cell[i].record() - 1))
-					naive[k].pend, naive[k].dirty = 0, false
-				}
-			case 4:
-				if i, ok := c.find(hash(k), k); ok {
-					c.cell[i].forgetBase()
-					naive[k].known = false
-				}
-			case 5:
-				limit := rapid.IntRange(0, 40).Draw(t, "limit")
-				c.evict(limit)
-				for name, e := range naive {
-					if _, ok := c.find(hash(name), name); !ok {
-						if e.dirty {
-							t.Fatalf("%s was dirty and is gone", name)
-						}
-						delete(naive, name)
-					}
-				}
-				if dirty := len(c.dirty); len(c.cell) > max(limit, dirty) {
-					t.Fatalf("%d cells are left, %d of them dirty, with a limit of %d", len(c.cell), dirty, limit)
-				}
-			}
-			equal(t, "cells", len(c.cell), len(naive))
+			m.step(t, fmt.Sprint("key", rapid.IntRange(0, 40).Draw(t, "key")))
+			equal(t, "cells", len(m.c.cell), len(m.naive))
 		}
-		dirty := 0
-		for name, e := range naive {
-			i, ok := c.find(hash(name), name)
-			if !ok {
-				t.Fatalf("%s is missing", name)
-			}
-			v, known, _ := c.total(i)
-			equal(t, name+" known", known, e.known)
-			want := e.pend
-			if known {
-				want += e.base
-			}
-			equal(t, name, v, want)
-			if e.dirty {
-				dirty++
-			}
-		}
-		equal(t, "dirty", len(c.dirty), dirty)
-		if _, ok := c.find(hash("absent"), "absent"); ok {
+		m.agree(t)
+		if _, ok := m.find("absent"); ok {
 			t.Fatal("found what was never there")
 		}
 	})
+}
+
+// cellsModel is a table of cells beside the map that it must be like.
+type cellsModel struct {
+	c     cells
+	naive map[string]*entry
+}
+
+type entry struct {
+	base  int64
+	known bool
+	pend  int64
+	dirty bool
+}
+
+// hashOf has three bits: long runs of collisions.
+func hashOf(k string) uint64 { return Hash(k) & (7 << 32) }
+
+func (m *cellsModel) find(k string) (uint32, bool) { return m.c.find(hashOf(k), k) }
+
+// place returns the key's cell and entry, new ones when need be.
+func (m *cellsModel) place(k string) (uint32, *entry) {
+	if m.naive[k] == nil {
+		m.naive[k] = &entry{}
+	}
+	return m.c.place(hashOf(k), k), m.naive[k]
+}
+
+// step does one of the things that happen to a cell.
+func (m *cellsModel) step(t *rapid.T, k string) {
+	switch rapid.IntRange(0, 5).Draw(t, "step") {
+	case 0, 1:
+		i, e := m.place(k)
+		d := rapid.Int64Range(-9, 9).Draw(t, "delta")
+		m.c.record(i).pend += d
+		e.pend += d
+		e.dirty = true
+	case 2:
+		i, e := m.place(k)
+		e.base, e.known = rapid.Int64().Draw(t, "base")>>2, true
+		m.c.cell[i].setBase(e.base)
+	case 3:
+		if i, ok := m.find(k); ok && m.c.cell[i].record() != 0 {
+			m.c.release(int(m.c.cell[i].record() - 1))
+			m.naive[k].pend, m.naive[k].dirty = 0, false
+		}
+	case 4:
+		if i, ok := m.find(k); ok {
+			m.c.cell[i].forgetBase()
+			m.naive[k].known = false
+		}
+	case 5:
+		m.evict(t, rapid.IntRange(0, 40).Draw(t, "limit"))
+	}
+}
+
+// evict may drop any cells but dirty ones, until no more than limit are left.
+func (m *cellsModel) evict(t *rapid.T, limit int) {
+	m.c.evict(limit)
+	for name, e := range m.naive {
+		if _, ok := m.find(name); ok {
+			continue
+		}
+		if e.dirty {
+			t.Fatalf("%s was dirty and is gone", name)
+		}
+		delete(m.naive, name)
+	}
+	if dirty := len(m.c.dirty); len(m.c.cell) > max(limit, dirty) {
+		t.Fatalf("%d cells are left, %d of them dirty, with a limit of %d", len(m.c.cell), dirty, limit)
+	}
+}
+
+// agree compares every counter.
+func (m *cellsModel) agree(t *rapid.T) {
+	dirty := 0
+	for name, e := range m.naive {
+		i, ok := m.find(name)
+		if !ok {
+			t.Fatalf("%s is missing", name)
+		}
+		v, known, _ := m.c.total(i)
+		equal(t, name+" known", known, e.known)
+		want := e.pend
+		if known {
+			want += e.base
+		}
+		equal(t, name, v, want)
+		if e.dirty {
+			dirty++
+		}
+	}
+	equal(t, "dirty", len(m.c.dirty), dirty)
 }
 
 // The quick way to a total and the sure one agree, at the ends of the range above all.

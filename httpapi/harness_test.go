@@ -154,7 +154,7 @@ func request(method, path, body string, headers ...string) string {
 	return b.String()
 }
 
-// eventually waits until ok, and fails the test when that takes too long.
+// eventually polls until ok, and fails the test when that takes too long: a server tells nobody of what it does inside.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {

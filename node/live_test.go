@@ -3,11 +3,8 @@ package node
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
 func TestLive_AnyNodeTellsOfAllAndOfTheHotKeys(t *testing.T) {
@@ -94,38 +91,4 @@ func TestSampled_PicksOneInSixtyFour(t *testing.T) {
 	if picked < 990 || picked > 1010 {
 		t.Errorf("%d of 64,000 were sampled, want about 1,000", picked)
 	}
-}
-
-// BenchmarkIncrementWatched is BenchmarkIncrement while somebody looks at the live page.
-func BenchmarkIncrementWatched(b *testing.B) {
-	cfg := DefaultConfig()
-	n := &Node{cfg: cfg, lease: newLease(cfg.LeaseTTL), count: newInstruments(), slots: newSlots(cfg.Ring.Partitions, counter.Origin{1}, counter.Holders{}, 0)}
-	n.accepting.Store(true)
-	n.lease.renewed(n.lease.now())
-	n.slots.each(func(_ *slot, p *counter.Partition) { p.Acquire(1, nil, nil, nil) })
-	keys := make([][]byte, 1000)
-	for i := range keys {
-		keys[i] = fmt.Appendf(nil, "page:%d", i)
-	}
-	stop, looking := make(chan struct{}), sync.WaitGroup{}
-	n.live.top(time.Now())
-	looking.Go(func() {
-		for tick := time.Tick(livePeriod); ; {
-			select {
-			case <-stop:
-				return
-			case now := <-tick:
-				n.live.top(now)
-			}
-		}
-	})
-	b.Cleanup(func() { close(stop); looking.Wait() })
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			if _, err := n.Increment(Increment{Key: keys[i%len(keys)], Delta: 1}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }
