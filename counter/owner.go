@@ -270,8 +270,8 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 // back from. A repeated flush may make the ledger whole again, and then nothing would tell that its values were too low.
 func (p *Partition) ahead(ledger map[Origin]uint64) bool {
 	for id, number := range ledger {
-		if s := p.own.streams[id]; s != nil && number < s.persisted || id == p.self && number < p.out.persisted {
-			return true
+		if s := p.own.streams[id]; id == p.self && number < p.out.persisted || id != p.self && (s == nil || number < s.persisted) {
+			return true // a row of nobody whom this owner knows is of one that was closed, and is not any more
 		}
 	}
 	return false // a process without a row may have been closed
