@@ -54,7 +54,7 @@ func startServer(s nodeSettings, log io.Writer) (*server, error) {
 	cfg.Name, cfg.Cluster, cfg.Store, cfg.Ring = s.Name, s.Cluster, store, fewPartitions()
 	cfg.HTTPAddr, cfg.PeerListen, cfg.GossipAddr = ln.Addr().String(), "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Durability, cfg.DataDir = node.Disk, s.Data
-	cfg.FlushInterval, cfg.LeaseTTL, cfg.OwnerTimeout = 50*time.Millisecond, s.LeaseTTL, 500*time.Millisecond
+	cfg.FlushInterval, cfg.LeaseTTL = 50*time.Millisecond, s.LeaseTTL
 	if s.MaxPending > 0 {
 		cfg.MaxPending = s.MaxPending
 	}

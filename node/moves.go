@@ -232,7 +232,7 @@ func (n *Node) startAfresh(ctx context.Context) {
 
 // sweep sends what no link has queued, and lets origins ask how far the store has what they hold: notices may be lost.
 func (n *Node) sweep() {
-	now := n.stood.sum
+	now := n.stood.total()
 	wanted := make(map[uint32]counter.Wanted)
 	n.slots.each(func(sl *slot, p *counter.Partition) {
 		sl.letGo(now, n.cfg.KeepPersisted)

@@ -36,17 +36,19 @@ type mark struct {
 }
 
 // stood measures the time for which the store has answered: while it is away, what is kept in case that it comes back from an
-// older state must not grow old. Only the control loop uses it.
+// older state must not grow old. Only the control loop uses it, but for total, which a leaving node also asks for.
 type stood struct {
-	sum  time.Duration
+	sum  atomic.Int64 // nanoseconds
 	last time.Time
 }
+
+func (s *stood) total() time.Duration { return time.Duration(s.sum.Load()) }
 
 func (s *stood) pause() { s.last = time.Time{} }
 
 func (s *stood) resume(now time.Time) {
 	if !s.last.IsZero() {
-		s.sum += now.Sub(s.last)
+		s.sum.Add(int64(now.Sub(s.last)))
 	}
 	s.last = now
 }
