@@ -132,7 +132,7 @@ func writeTop(w io.Writer, cluster client.Cluster, before, now map[string]look) 
 	for _, m := range cluster.Members {
 		a, b := before[m.ID], now[m.ID]
 		if errors.Is(b.err, errSucceeded) {
-			_, _ = fmt.Fprintf(t, "%s\t%s\tthe process before this one\n", m.Name, stateOf(m))
+			_, _ = fmt.Fprintf(t, "%s\t%s\t-\t-\t-\t-\treplaced\n", m.Name, stateOf(m))
 			continue
 		}
 		if b.err != nil {

@@ -23,7 +23,7 @@ func TestTop_CountsANodeOnceThatWasKilledAndStartedAgain(t *testing.T) {
 	if err := writeTop(&out, cluster, before, c.lookAtAll(t.Context(), cluster)); err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`n1 +gone +the process before this one\nn1 +alive +\d+ +271 `).MatchString(out.String()) {
+	if !regexp.MustCompile(`n1 +gone +- +- +- +- +replaced\nn1 +alive +\d+ +271 `).MatchString(out.String()) {
 		t.Errorf("%s", out.String())
 	}
 }
