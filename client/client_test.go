@@ -13,12 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pinocchio-nose/pinocchio/client"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // stub is a node's HTTP side with scripted answers; when they are used up it says 202.
 type stub struct {

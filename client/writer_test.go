@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -169,29 +168,4 @@ func TestWriter_PressesBackAndGivesUpWhenTold(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	close(node.hold)
-}
-
-func ExampleClient_NewWriter() {
-	node := &counting{totals: map[string]int64{}, ids: map[string]bool{}}
-	node.Server = httptest.NewServer(node)
-	defer node.Close()
-
-	c, err := client.New(client.Options{Nodes: []string{node.URL}})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer c.Close()
-	ctx := context.Background()
-	w := c.NewWriter(client.WriterOptions{})
-	for range 1000 {
-		if err := w.Add(ctx, "page:1", 2); err != nil {
-			fmt.Println(err)
-		}
-	}
-	if err := w.Close(ctx); err != nil {
-		fmt.Println(err)
-	}
-	fmt.Println(node.total("page:1"))
-	// Output: 2000
 }

@@ -134,7 +134,7 @@ Totals are kept in %s. Try:
 
   curl -i -d '{"key": "page:1", "value": 3}' %s/api/v1/increment
   curl %s/api/v1/increment/page:1
-  curl %s/api/v1/cluster
+  %s/dashboard in a browser
 
 Stop with Ctrl-C.
 `, len(at), strings.Join(at, "  "), redacted(address), at[0], at[len(at)-1], at[0])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -81,9 +82,21 @@ func (c *topCmd) lookAtAll(ctx context.Context, cluster client.Cluster) map[stri
 	ctx, cancel := context.WithTimeout(ctx, c.Interval)
 	defer cancel()
 	for _, m := range cluster.Members {
+		if succeeded(m, cluster.Members) {
+			looks[m.ID] = look{err: errSucceeded}
+			continue
+		}
 		looks[m.ID] = c.lookAt(ctx, m.HTTPAddr)
 	}
 	return looks
+}
+
+// errSucceeded is why a process is not asked: what answers at its address is another one, whose figures would count twice.
+var errSucceeded = errors.New("another process has its address")
+
+// succeeded says whether a process is gone and a live one has its address: the same node, started again.
+func succeeded(m client.Member, all []client.Member) bool {
+	return !m.Alive && slices.ContainsFunc(all, func(o client.Member) bool { return o.Alive && o.HTTPAddr == m.HTTPAddr })
 }
 
 func (c *topCmd) lookAt(ctx context.Context, addr string) look {
@@ -118,6 +131,10 @@ func writeTop(w io.Writer, cluster client.Cluster, before, now map[string]look) 
 	var sum float64
 	for _, m := range cluster.Members {
 		a, b := before[m.ID], now[m.ID]
+		if errors.Is(b.err, errSucceeded) {
+			_, _ = fmt.Fprintf(t, "%s\t%s\t-\t-\t-\t-\treplaced\n", m.Name, stateOf(m))
+			continue
+		}
 		if b.err != nil {
 			_, _ = fmt.Fprintf(t, "%s\t%s\tno answer at %s\n", m.Name, stateOf(m), m.HTTPAddr)
 			continue

@@ -1,9 +1,32 @@
 package main
 
 import (
+	"bytes"
 	"regexp"
 	"testing"
+	"time"
+
+	"github.com/pinocchio-nose/pinocchio/client"
 )
+
+func TestTop_CountsANodeOnceThatWasKilledAndStartedAgain(t *testing.T) {
+	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"))
+	c := topCmd{Interval: 10 * time.Second}
+	addr := base[len("http://"):]
+	cluster := client.Cluster{Cluster: "c", Members: []client.Member{
+		{ID: "first", Name: "n1", HTTPAddr: addr},
+		{ID: "second", Name: "n1", HTTPAddr: addr, Alive: true},
+	}}
+	before := c.lookAtAll(t.Context(), cluster)
+	increment(t, base, "k")
+	var out bytes.Buffer
+	if err := writeTop(&out, cluster, before, c.lookAtAll(t.Context(), cluster)); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`n1 +gone +- +- +- +- +replaced\nn1 +alive +\d+ +271 `).MatchString(out.String()) {
+		t.Errorf("%s", out.String())
+	}
+}
 
 func TestTop_ShowsTheRateOfARealNodeOnceAndUntilStopped(t *testing.T) {
 	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"))
