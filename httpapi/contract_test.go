@@ -222,7 +222,7 @@ func TestContract_AnswersEachRoute(t *testing.T) {
 		{"OPTIONS", "OPTIONS", "/api/v1/increment", 405, `{"errors":{"detail":["this path takes POST only"]}}`, "POST"},
 		{"POST to a total", "POST", "/api/v1/increment/key1", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
 		{"DELETE of a total", "DELETE", "/api/v1/increment/key1", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
-		{"POST to a counter", "POST", "/api/v1/counters/key1", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
+		{"POST to a counter", "POST", "/api/v1/counters/key1", 405, `{"errors":{"detail":["this path takes GET, HEAD, PUT, DELETE only"]}}`, "GET, HEAD, PUT, DELETE"},
 		{"POST to the cluster", "POST", "/api/v1/cluster", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
 		{"POST to health", "POST", "/healthz", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},
 		{"POST to ready", "POST", "/readyz", 405, `{"errors":{"detail":["this path takes GET, HEAD only"]}}`, "GET, HEAD"},

@@ -46,11 +46,14 @@ type Outcome struct {
 	Err    error
 }
 
+// Command is what a Change does to the total.
+type Command = counter.Command
+
 // Change is one request to change a counter by what depends on its total: the owner of the key looks at the total and accepts the
 // operation in one step. Unlike an increment it is not held by the node that took it while the owner cannot be reached.
 type Change struct {
 	Key []byte // as of an Increment
-	counter.Command
+	Command
 	Durability Durability // of the owner; DefaultDurability is the owner's setting
 	ID         []byte     // as of an Increment; what a bound refused does not use it up
 }

@@ -38,16 +38,10 @@ func (n *Node) changeThere(owner counter.Origin, c *Change, deadline time.Time) 
 		n.refresh()
 		return Changed{}, errMoved
 	}
-	timer := getTimer(time.Until(deadline))
-	defer putTimer(timer)
-	select {
-	case l.turns <- struct{}{}:
-		defer func() { <-l.turns }()
-	case <-l.gone:
-		return Changed{}, errMoved
-	case <-timer.C:
-		return Changed{}, ErrOverloaded // R10
+	if err := l.takeTurn(deadline); err != nil {
+		return Changed{}, err
 	}
+	defer func() { <-l.turns }()
 	x, err := l.command(c, deadline)
 	switch {
 	case err != nil && neverTaken(err):
@@ -61,6 +55,25 @@ func (n *Node) changeThere(owner counter.Origin, c *Change, deadline time.Time) 
 		n.refresh()
 	}
 	return Changed{Before: x.Before}, commandErrors()[x.Outcome]
+}
+
+// takeTurn waits until one more command may be under way to the peer (R10).
+func (l *link) takeTurn(deadline time.Time) error {
+	select {
+	case l.turns <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := getTimer(time.Until(deadline))
+	defer putTimer(timer)
+	select {
+	case l.turns <- struct{}{}:
+		return nil
+	case <-l.gone:
+		return errMoved
+	case <-timer.C:
+		return ErrOverloaded
+	}
 }
 
 // command posts a command. The owner may take half of what is left until the deadline to begin, so that its answer is in time.
