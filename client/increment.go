@@ -87,7 +87,9 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, options
 	if answer.status != http.StatusOK {
 		return added, nil
 	}
-	var body struct{ Data struct{ Value, Applied *int64 } }
+	var body struct {
+		Data struct{ Value, Applied *int64 }
+	}
 	err = json.Unmarshal(answer.body, &body)
 	switch {
 	case err == nil && body.Data.Value != nil:

@@ -56,7 +56,9 @@ func TestSet_IsRepeatedOnlyWithAnIdempotencyKey(t *testing.T) {
 		"without a key": {nil, 1},
 		"with a key":    {[]client.Option{client.Idempotent()}, 2},
 	} {
-		node := newStub(t, lose, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"data":{"value":0,"previous":7}}`) })
+		node := newStub(t, lose, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"data":{"value":0,"previous":7}}`)
+		})
 		got, err := connect(t, node.URL).Reset(t.Context(), "k", c.options...)
 		if len(node.requests()) != c.arrives || errors.Is(err, client.ErrUnknownOutcome) != (c.options == nil) || err == nil && got.Previous != 7 {
 			t.Errorf("%s: %d requests, %+v (%v)", name, len(node.requests()), got, err)
