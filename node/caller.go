@@ -111,7 +111,7 @@ var (
 	errPeerRefused = errors.New("the peer refuses this node's messages")
 	errPeerForged  = errors.New("the answer is not signed for this question: somebody stands between the nodes, or the peer has no secret")
 	errPeerGone    = errors.New("another process listens at the peer's address")
-	errPeerLacks   = fmt.Errorf("%w: it does not know the path: compare the versions of both nodes", errPeerRefused)
+	errPeerLacks   = fmt.Errorf("%w: status 404: it does not know the path: compare the versions of both nodes", errPeerRefused)
 )
 
 // dialError says that there was no connection to send anything on.

@@ -70,7 +70,7 @@ func (n *node) resolve(key int, c *counter.Command, tries int) {
 func (a *auditor) rejected(c *counter.Command, before int64) {
 	after, fits := wide{}.plus(before).plus(c.Value).int64()
 	beyond := !fits || c.Value > 0 && after > c.Max || c.Value < 0 && after < c.Min
-	a.w.mustBe(!c.Set && !c.Saturate && beyond, "bounds", "%+v was rejected at %d", *c, before)
+	a.w.mustBe(!c.Set && !c.Saturate && beyond, "R8", "%+v was rejected at %d", *c, before)
 }
 
 // resolved checks by the books that a command leads where it says, and never out of its bounds. It is called before the operation is
@@ -82,7 +82,7 @@ func (a *auditor) resolved(p *part, key int, c *counter.Command, r *counter.Reso
 	if c.Set {
 		lowest, highest = c.Value, c.Value
 	}
-	a.w.mustBe(fits && after >= lowest && after <= highest, "bounds", "%s: %+v led %s from %d to %d", p.n.name, *c, a.w.keys[key], r.Before, after)
-	a.w.mustBe(c.Set || c.Saturate || r.Delta == c.Value, "bounds", "%s: %+v added %d", p.n.name, *c, r.Delta)
+	a.w.mustBe(fits && after >= lowest && after <= highest, "R8", "%s: %+v led %s from %d to %d", p.n.name, *c, a.w.keys[key], r.Before, after)
+	a.w.mustBe(c.Set || c.Saturate || r.Delta == c.Value, "R8", "%s: %+v added %d", p.n.name, *c, r.Delta)
 	a.w.mustBe(r.HasTotal && r.Total == after && r.Applied, "R8", "%s: %+v led to %d, and was told %+v", p.n.name, *c, after, r.Added)
 }
