@@ -156,3 +156,27 @@ func TestCluster_SellsNoMoreTicketsThanThereAreWhenTheOwnerCrashes(t *testing.T)
 	c.agree()
 	c.exact(map[string]int64{o.key: o.tickets})
 }
+
+// R10: no more than so many commands are under way to one owner; what gets no turn in time was never sent.
+func TestR10_CommandsUnderWayToAnOwnerAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2, func(cfg *Config) { cfg.OwnerTimeout = 50 * time.Millisecond })
+	owner, other := c.nodes[0], c.nodes[1]
+	key := owner.keyOf("k", 0)
+	l := other.links.get(owner.id)
+	for range commandsUnderWay {
+		l.turns <- struct{}{}
+	}
+	if _, err := other.Change(setTo(key, 5)); !errors.Is(err, ErrOverloaded) {
+		t.Errorf("one too many: %v", err)
+	}
+	<-l.turns
+	eventually(t, func() error {
+		_, err := other.Change(setTo(key, 6))
+		return err
+	})
+	if n := len(l.turns); n != commandsUnderWay-1 {
+		t.Errorf("%d turns are taken", n)
+	}
+	c.exact(map[string]int64{key: 6})
+}
