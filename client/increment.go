@@ -23,7 +23,8 @@ const (
 // Added is the outcome of an increment that was accepted.
 type Added struct {
 	Total    int64 // just after the increment; only with HasTotal
-	HasTotal bool  // asked for by WantTotal, and the owner could be reached
+	HasTotal bool  // asked for by WantTotal, and the owner could be reached; always with bounds
+	Applied  int64 // only with bounds: what was added, less than the delta only with Saturate
 	Later    bool  // accepted, and counted as soon as the owner can be reached
 	Replayed bool  // its idempotency key was known: this is the first one's answer
 }
@@ -38,6 +39,8 @@ type increment struct {
 	id         string
 	durability Durability
 	total      bool
+	min, max   *int64
+	saturate   bool
 }
 
 // Idempotent gives the increment a new random idempotency key, so that it is sent again whenever its outcome is unknown,
@@ -54,9 +57,19 @@ func WithDurability(d Durability) Option { return func(in *increment) { in.durab
 // WantTotal asks for the total just after the increment.
 func WantTotal() Option { return func(in *increment) { in.total = true } }
 
+// Min lets the increment not take the total below a bound. It is then refused with an *Error of status 409, and nothing is counted; unlike
+// others it is not held while the key's owner cannot be reached.
+func Min(bound int64) Option { return func(in *increment) { in.min = &bound } }
+
+// Max is Min for the upper bound.
+func Max(bound int64) Option { return func(in *increment) { in.max = &bound } }
+
+// Saturate adds what fits within Min and Max, instead of nothing.
+func Saturate() Option { return func(in *increment) { in.saturate = true } }
+
 // Increment adds delta, which may be zero or negative, to the counter key. It returns nil when the cluster has accepted it.
-// Errors: *Error (422: key or delta is invalid, or the total would leave the range; 504: counted, but the durability was not
-// reached in time), ErrUnknownOutcome, ErrUnreachable, or why ctx ended.
+// Errors: *Error (409: it would pass Min or Max; 422: key or delta is invalid, or the total would leave the range; 504: counted, but the
+// durability was not reached in time, and with Min or Max: maybe counted), ErrUnknownOutcome, ErrUnreachable, or why ctx ended.
 func (c *Client) Increment(ctx context.Context, key string, delta int64, options ...Option) (Added, error) {
 	in := increment{key: key, delta: delta}
 	for _, set := range options {
@@ -74,24 +87,47 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, options
 	if answer.status != http.StatusOK {
 		return added, nil
 	}
-	var body struct{ Data struct{ Value *int64 } }
-	if err := json.Unmarshal(answer.body, &body); err != nil || body.Data.Value == nil {
-		// It is counted: an error would make the caller count it again.
-		return added, nil
+	var body struct {
+		Data struct{ Value, Applied *int64 }
 	}
-	added.Total, added.HasTotal = *body.Data.Value, true
+	err = json.Unmarshal(answer.body, &body)
+	switch {
+	case err == nil && body.Data.Value != nil:
+		added.Total, added.HasTotal = *body.Data.Value, true
+	case in.saturate:
+		return Added{}, ErrUnknownOutcome // what was added does not stand in the answer
+	}
+	// Else it is counted: an error would make the caller count it again.
+	switch {
+	case body.Data.Applied != nil:
+		added.Applied = *body.Data.Applied
+	case in.min != nil || in.max != nil:
+		added.Applied = delta
+	}
 	return added, nil
 }
 
 func (in *increment) request() (r request, err error) {
+	overflow := ""
+	if in.saturate {
+		overflow = "saturate"
+	}
 	body, err := json.Marshal(struct {
-		Key   string `json:"key"`
-		Value int64  `json:"value"`
-	}{in.key, in.delta})
+		Key      string `json:"key"`
+		Value    int64  `json:"value"`
+		Min      *int64 `json:"min,omitempty"`
+		Max      *int64 `json:"max,omitempty"`
+		Overflow string `json:"overflow,omitempty"`
+	}{in.key, in.delta, in.min, in.max, overflow})
 	if err != nil {
 		return r, err
 	}
-	r = request{method: http.MethodPost, path: "/api/v1/increment", body: body, header: http.Header{"Content-Type": {"application/json"}}}
+	return in.headers(request{method: http.MethodPost, path: "/api/v1/increment", body: body})
+}
+
+// headers adds what the options ask for.
+func (in *increment) headers(r request) (request, error) {
+	r.header = http.Header{"Content-Type": {"application/json"}}
 	if in.id != "" {
 		if !validID(in.id) {
 			return r, fmt.Errorf("idempotency key %q: must be 1 to 255 printable ASCII characters without \" and \\", in.id)

@@ -56,9 +56,9 @@ func integral(text []byte) bool {
 
 // fields is the body of an increment. Other names are ignored, as the prototype does.
 type fields struct {
-	key, value field
-	id         field    // only of an item of a batch
-	bounds     []string // names of bounds that were given, each once
+	key, value         field
+	id                 field // only of an item of a batch
+	min, max, overflow field // bounds: only of a single increment
 }
 
 // scan reads the bodies that clients really send, without allocating: an object with "key", "value" and "id", each at most

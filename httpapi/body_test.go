@@ -89,12 +89,16 @@ func oracle(body []byte) (fields, error) {
 		}
 		return field{kind: kindOther}
 	}
-	return fields{key: of("key"), value: of("value"), id: of("id")}, nil
+	return fields{
+		key: of("key"), value: of("value"), id: of("id"),
+		min: of("min"), max: of("max"), overflow: of("overflow"),
+	}, nil
 }
 
 func sameFields(a, b fields) bool {
 	same := func(a, b field) bool { return a.kind == b.kind && bytes.Equal(a.text, b.text) }
-	return same(a.key, b.key) && same(a.value, b.value) && same(a.id, b.id)
+	return same(a.key, b.key) && same(a.value, b.value) && same(a.id, b.id) &&
+		same(a.min, b.min) && same(a.max, b.max) && same(a.overflow, b.overflow)
 }
 
 // ordinary tells whether a body has the two names and nothing else, with types that an increment has.

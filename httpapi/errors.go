@@ -23,8 +23,8 @@ const (
 	textInvalid = "is invalid"
 )
 
-// textBound refuses a bound: a client that sends one relies on it, and to ignore it would count beyond it.
-const textBound = "is not known to this release, which has no bounds, and nothing was counted: send the increment without it"
+// textItemBound refuses a bound: a client that sends one relies on it, and to ignore it would count beyond it.
+const textItemBound = "is not for one of many increments, and it was not counted: send it by itself to POST /api/v1/increment"
 
 // detail is the field of a problem that is about no field.
 const detail = "detail"
@@ -82,6 +82,25 @@ func failureTable(levels []node.Durability) []failure {
 		{
 			node.ErrIDReused, fasthttp.StatusUnprocessableEntity, 0,
 			problem{"idempotency_key", "was used for another increment of this counter, and nothing was counted: use a new one for each increment"},
+		},
+	}
+}
+
+// commandTable is the same for the errors that only commands have.
+func commandTable() []failure {
+	return []failure{
+		{
+			node.ErrOutOfBounds, fasthttp.StatusConflict, 0,
+			problem{detail, "the total would pass the bound: nothing was counted"},
+		},
+		{
+			node.ErrTooFar, fasthttp.StatusUnprocessableEntity, 0,
+			problem{"value", "is too far from the present total for one change of 64 bits, and the counter was left as it is: set it to 0, and a second later to the value"},
+		},
+		{
+			node.ErrInDoubt, fasthttp.StatusGatewayTimeout, 0,
+			problem{detail, "this may have been counted, or may be yet: no answer of the key's owner came in time, or not the asked durability. " +
+				"A PUT or DELETE may be sent again, an increment with the same Idempotency-Key too; without one read the counter first"},
 		},
 	}
 }

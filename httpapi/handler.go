@@ -66,6 +66,18 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, r *route, key []byte) {
 			s.incrementMany(ctx)
 			return
 		}
+	case routeCounter:
+		switch {
+		case header.IsGet() || header.IsHead():
+			s.counter(ctx, key)
+			return
+		case header.IsPut():
+			s.set(ctx, key)
+			return
+		case header.IsDelete():
+			s.reset(ctx, key)
+			return
+		}
 	case routeUnknown:
 		refuse(ctx, fasthttp.StatusNotFound, problem{
 			detail,
@@ -87,8 +99,6 @@ func (s *Server) get(ctx *fasthttp.RequestCtx, r route, key []byte) {
 	switch r {
 	case routeTotal:
 		s.total(ctx, key)
-	case routeCounter:
-		s.counter(ctx, key)
 	case routeList:
 		s.list(ctx)
 	case routeCluster:

@@ -130,19 +130,17 @@ func TestReads_SayWhenTheyMayBeBehindAndAreNotCached(t *testing.T) {
 	}
 }
 
-// walkErrors is every error that a Service may return, and what a client must see of it.
-func walkErrors() []struct {
+// walked is an error that a Service may return, and what a client must see of it.
+type walked struct {
 	err        error
 	status     int
 	retryAfter string
 	body       string
-} {
-	return []struct {
-		err        error
-		status     int
-		retryAfter string
-		body       string
-	}{
+}
+
+// walkErrors is every error but those of commands.
+func walkErrors() []walked {
+	return []walked{
 		{node.ErrNotReady, 503, "1", `{"errors":{"detail":["this node is starting or stopping and did not take the request: send it again, or to another node"]}}`},
 		{node.ErrOverloaded, 503, "1", `{"errors":{"detail":["too many increments are waiting for the database, and this one was not counted: send it again later"]}}`},
 		{node.ErrUnreachable, 503, "1", `{"errors":{"detail":["the node that owns this key cannot be reached at the moment: send the request again"]}}`},

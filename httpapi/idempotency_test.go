@@ -61,23 +61,3 @@ func TestIdempotencyKey_SaysThatItWasReplayed(t *testing.T) {
 		}
 	}
 }
-
-// To ignore a bound would count beyond it, for a client that was sure that it would not.
-func TestIncrement_RefusesBoundsInsteadOfIgnoringThem(t *testing.T) {
-	f := &fakeService{}
-	h := start(t, f)
-	bound := func(name string) string { return `"` + name + `":["` + textBound + `"]` }
-	for body, want := range map[string]string{
-		`{"key":"k","value":1,"max":5}`:                                errorsOf(bound("max")),
-		`{"min":null,"key":"k","value":1}`:                             errorsOf(bound("min")),
-		`{"key":"k","value":1,"overflow":"reject","m\u0061x":{"x":1}}`: errorsOf(bound("overflow"), bound("max")),
-		`{"key":"k","min":0}`:                                          errorsOf(blankVal, bound("min")),
-	} {
-		if got := h.do(post(body)); got.StatusCode != 422 || got.body != want {
-			t.Errorf("%s: %d %s", body, got.StatusCode, got.body)
-		}
-	}
-	if f.counted() != 0 {
-		t.Error("something was counted")
-	}
-}

@@ -34,7 +34,8 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 		}
 	}
 	delta, integer := f.value.integer()
-	if !integer || len(f.bounds) > 0 || f.key.kind != kindString || !validKey(f.key.text) {
+	bounds, fits := f.bounds()
+	if !integer || !fits || f.key.kind != kindString || !validKey(f.key.text) {
 		refuse(ctx, fasthttp.StatusUnprocessableEntity, faults(f)...)
 		return
 	}
@@ -43,6 +44,11 @@ func (s *Server) increment(ctx *fasthttp.RequestCtx, r route) {
 	}
 	in := node.Increment{Key: f.key.text, Delta: delta}
 	if !options(ctx, &in) || !idempotency(ctx, &in) {
+		return
+	}
+	if f.bounded() {
+		bounds.Value = delta
+		s.add(ctx, r, in, bounds)
 		return
 	}
 	result, err := s.service.Increment(in)
@@ -82,10 +88,7 @@ func faults(f fields) []problem {
 	} else if !ok {
 		problems = append(problems, problem{"value", textInvalid})
 	}
-	for _, name := range f.bounds {
-		problems = append(problems, problem{name, textBound})
-	}
-	return problems
+	return append(problems, f.boundFaults()...)
 }
 
 // options reads the headers that change an increment. It answers, and returns false, when one asks for what cannot be.

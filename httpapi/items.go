@@ -113,8 +113,8 @@ func (b *batch) add(f fields) {
 	delta, integer := f.value.integer()
 	hasID := f.id.kind != kindAbsent && f.id.kind != kindNull
 	badID := hasID && (f.id.kind != kindString || !validID(f.id.text))
-	if !integer || badID || len(f.bounds) > 0 || f.key.kind != kindString || !validKey(f.key.text) {
-		problems := faults(f)
+	if !integer || badID || f.bounded() || f.key.kind != kindString || !validKey(f.key.text) {
+		problems := itemFaults(f)
 		if badID {
 			problems = append(problems, problem{"id", textBadItemID})
 		}
@@ -131,6 +131,17 @@ func (b *batch) add(f fields) {
 	}
 	b.in = append(b.in, in)
 	b.items++
+}
+
+// itemFaults is faults of an item, which can have no bounds.
+func itemFaults(f fields) []problem {
+	given := f.boundFields()
+	f.min, f.max, f.overflow = field{}, field{}, field{}
+	problems := faults(f)
+	for _, name := range given {
+		problems = append(problems, problem{name, textItemBound})
+	}
+	return problems
 }
 
 func (b *batch) refuse(status int, problems ...problem) {

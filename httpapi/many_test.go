@@ -29,7 +29,7 @@ func TestMany_AnswersEachItemInOrder(t *testing.T) {
 		{`{"key":"a","value":1,"id":5}`, bad(badID)},
 		{`{"key":"a","value":1,"id":""}`, bad(badID)},
 		{`{"key":"a","value":1,"id":"\n"}`, bad(badID)},
-		{`{"key":"a","value":1,"max":5}`, bad(`"max":["` + textBound + `"]`)},
+		{`{"key":"a","value":1,"max":5}`, bad(`"max":["` + textItemBound + `"]`)},
 		{`{"key":"c","value":16}`, ok},
 	}
 	// The first items are those that the hand scanner reads; with all of them, the strict reader has to.

@@ -47,6 +47,7 @@ var statuses = [...]int{
 	fasthttp.StatusUnsupportedMediaType, fasthttp.StatusUnprocessableEntity, fasthttp.StatusRequestHeaderFieldsTooLarge,
 	fasthttp.StatusInternalServerError, fasthttp.StatusServiceUnavailable,
 	fasthttp.StatusGatewayTimeout, fasthttp.StatusUnauthorized, fasthttp.StatusForbidden, fasthttp.StatusTooManyRequests,
+	fasthttp.StatusConflict,
 	statusOther,
 }
 

@@ -102,7 +102,7 @@ func TestRoutes_HaveAName(t *testing.T) {
 		}
 		seen[r.String()] = true
 	}
-	for _, f := range failureTable(DefaultConfig().Durabilities) {
+	for _, f := range append(failureTable(DefaultConfig().Durabilities), commandTable()...) {
 		known := false
 		for _, status := range statuses {
 			known = known || status == f.status

@@ -101,13 +101,50 @@ func probes() (all []probe) {
 		add(400, count(increment, "Idempotency-Key: a,b"), nil)
 		add(415, count("\x1f\x8b", "Content-Encoding: gzip"), nil)
 		add(422, count("{}"), nil)
-		add(422, count(`{"key":"k","value":1,"max":5}`), nil)
+		add(422, count(`{"key":"k","value":1,"max":"much"}`), nil)
+		add(200, count(`{"key":"k","value":1,"max":5,"min":null}`, "Prefer: return=representation"), &fakeService{replayed: true})
+		add(200, count(`{"key":"k","value":9,"min":"0","max":5,"overflow":"saturate"}`), nil)
+		add(409, count(`{"key":"k","value":9,"max":5,"overflow":"reject"}`), nil)
+		for _, row := range walkCommandErrors() {
+			add(row.status, count(`{"key":"k","value":1,"max":5}`), &fakeService{err: row.err})
+		}
 		for _, row := range walkErrors() {
 			add(row.status, count(increment), &fakeService{err: row.err})
 		}
 	}
 	all = append(all, manyProbes()...)
+	all = append(all, setProbes()...)
 	return append(all, readProbes()...)
+}
+
+// setProbes are of counters that are set.
+func setProbes() (all []probe) {
+	const path, asJSON = "/api/v1/counters/k", "Content-Type: application/json"
+	for method, body := range map[string]string{"PUT": `{"value":5}`, "DELETE": ""} {
+		ask := func(body string, headers ...string) string {
+			return request(method, path, body, append(headers, asJSON)...)
+		}
+		add := func(status int, request string, service Service) {
+			all = append(all, probe{request: request, status: status, service: service})
+		}
+		add(200, ask(body), nil)
+		add(200, ask(body, "Durability: database", `Idempotency-Key: "a"`), &fakeService{replayed: true})
+		add(400, ask(body, "Durability: tape"), nil)
+		add(400, ask(body, "Idempotency-Key: a,b"), nil)
+		add(422, request(method, "/api/v1/counters/", body, asJSON), nil)
+		for _, row := range append(walkErrors(), walkCommandErrors()...) {
+			if row.err != node.ErrDurabilityTimeout && row.err != node.ErrOutOfBounds { // no Set ends so
+				add(row.status, ask(body), &fakeService{err: row.err})
+			}
+		}
+		if method == "PUT" {
+			add(400, ask("x"), nil)
+			add(415, ask("\x1f\x8b", "Content-Encoding: gzip"), nil)
+			add(422, ask("{}"), nil)
+			add(422, ask(`{"value":5,"max":6}`), nil)
+		}
+	}
+	return all
 }
 
 // manyProbes are of many increments in one request.
@@ -203,7 +240,7 @@ func commonProbes(doc *openapi3.T) (all []probe) {
 
 // wholeRequest is one that a route takes.
 func wholeRequest(method, target string, headers ...string) string {
-	body := map[string]string{"POST": increment}[method]
+	body := map[string]string{"POST": increment, "PUT": increment}[method]
 	if target == many {
 		body = "[" + increment + "]"
 	}
@@ -233,7 +270,7 @@ func deniedProbes(t *testing.T, doc *openapi3.T) (all []probe) {
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			target, weak := exampleOf(path), "write"
-			if method == "POST" || path == "/api/v1/audit" {
+			if method != "GET" || path == "/api/v1/audit" {
 				weak = "read"
 			}
 			if op.Security != nil {
@@ -241,7 +278,7 @@ func deniedProbes(t *testing.T, doc *openapi3.T) (all []probe) {
 				add(401, wholeRequest(method, target, c.header("unknown")...), guarded)
 				add(403, wholeRequest(method, target, c.header(weak)...), guarded)
 			}
-			if method == "POST" {
+			if method != "GET" {
 				add(429, wholeRequest(method, target), limited)
 			}
 		}

@@ -13,7 +13,7 @@ const (
 	routeMany                   // POST: count many
 	routeShort                  // POST: count, by the short name
 	routeTotal                  // GET: a total
-	routeCounter                // GET: a total beside what the store has
+	routeCounter                // GET: a total beside what the store has; PUT, DELETE: set it
 	routeList                   // GET: a page of persisted counters
 	routeCluster                // GET: the cluster as this node sees it
 	routeAudit                  // GET: what this process has counted
@@ -50,6 +50,9 @@ func (r route) String() string {
 func (r route) allow() string {
 	if r == routeIncrement || r == routeMany || r == routeShort {
 		return "POST"
+	}
+	if r == routeCounter {
+		return "GET, HEAD, PUT, DELETE"
 	}
 	return "GET, HEAD"
 }

@@ -63,7 +63,7 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		service:  service,
 		log:      log,
 		clock:    clock{start: time.Now()},
-		failures: failureTable(cfg.Durabilities),
+		failures: append(failureTable(cfg.Durabilities), commandTable()...),
 		refusals: make(chan struct{}, maxRefusals),
 		closing:  make(chan struct{}),
 	}

@@ -18,6 +18,8 @@ type Service interface {
 	Increment(in node.Increment) (node.Result, error)
 	// IncrementMany does the same for each of in: out, of the same length, says what became of each.
 	IncrementMany(in []node.Increment, out []node.Outcome)
+	// Change carries out a command at the owner of its key.
+	Change(c node.Change) (node.Changed, error)
 	// Total returns the total of key, zero for a key that was never counted.
 	Total(key []byte) (node.Reading, error)
 	// Counter returns the total of key beside what the store has of it.

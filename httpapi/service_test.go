@@ -18,6 +18,8 @@ type fakeService struct {
 	totals map[string]int64
 	seen   []node.Increment // with a copy of the key, when keep is set
 	calls  int
+	// changes are the same of commands.
+	changes []node.Change
 
 	keep     bool
 	later    bool
@@ -56,6 +58,35 @@ func (f *fakeService) IncrementMany(in []node.Increment, out []node.Outcome) {
 	for i := range in {
 		out[i].Result, out[i].Err = f.Increment(in[i])
 	}
+}
+
+// Change knows no bound but that of a rejected addition.
+func (f *fakeService) Change(c node.Change) (node.Changed, error) {
+	if f.err != nil {
+		return node.Changed{Before: f.total(string(c.Key))}, f.err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if f.keep {
+		c.Key, c.ID = bytes.Clone(c.Key), bytes.Clone(c.ID)
+		f.changes = append(f.changes, c)
+	}
+	if f.totals == nil {
+		f.totals = map[string]int64{}
+	}
+	before := f.totals[string(c.Key)]
+	delta := c.Value
+	switch {
+	case c.Set:
+		delta = c.Value - before
+	case c.Saturate:
+		delta = min(max(before+delta, c.Min), c.Max) - before
+	case before+delta > c.Max, before+delta < c.Min:
+		return node.Changed{Before: before}, node.ErrOutOfBounds
+	}
+	f.totals[string(c.Key)] += delta
+	return node.Changed{Before: before, Delta: delta, Replayed: f.replayed}, nil
 }
 
 func (f *fakeService) Total(key []byte) (node.Reading, error) {

@@ -55,8 +55,12 @@ func readFields(d *jsontext.Decoder) (f fields, err error) {
 			dst = &f.value
 		case "id":
 			dst = &f.id
-		case "min", "max", "overflow":
-			f.bounds = append(f.bounds, name.String())
+		case "min":
+			dst = &f.min
+		case "max":
+			dst = &f.max
+		case "overflow":
+			dst = &f.overflow
 		}
 		if *dst, err = readField(d); err != nil {
 			return fields{}, malformed(err)

@@ -3,6 +3,8 @@ package node
 import (
 	"errors"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
 // Durability says which evidence must exist before an increment is answered (R7).
@@ -44,6 +46,25 @@ type Outcome struct {
 	Err    error
 }
 
+// Command is what a Change does to the total.
+type Command = counter.Command
+
+// Change is one request to change a counter by what depends on its total: the owner of the key looks at the total and accepts the
+// operation in one step. Unlike an increment it is not held by the node that took it while the owner cannot be reached.
+type Change struct {
+	Key []byte // as of an Increment
+	Command
+	Durability Durability // of the owner; DefaultDurability is the owner's setting
+	ID         []byte     // as of an Increment; what a bound refused does not use it up
+}
+
+// Changed is what a Change did. The total just after it is Before + Delta.
+type Changed struct {
+	Before   int64 // the total just before it; also with ErrOutOfBounds
+	Delta    int64 // what was added
+	Replayed bool  // an earlier one with the same key and ID was counted: these are its figures, and this one adds nothing
+}
+
 // Reading is a counter's total.
 type Reading struct {
 	Value int64
@@ -58,7 +79,7 @@ type Detail struct {
 	HasPersisted bool // false: the store could not be read
 }
 
-// Errors of the public calls. All of them mean "not accepted, not counted", but ErrDurabilityTimeout.
+// Errors of the public calls. All of them mean "not accepted, not counted", but ErrDurabilityTimeout and ErrInDoubt.
 var (
 	ErrNotReady              = errors.New("this node is starting or stopping")
 	ErrOverloaded            = errors.New("too many increments are waiting for the database")
@@ -68,6 +89,9 @@ var (
 	ErrDurabilityUnavailable = errors.New("this durability is not available on this node")
 	ErrTooFewNodes           = errors.New("no second node is there to hold a copy")
 	ErrIDReused              = errors.New("this idempotency key was used for another increment of this counter")
+	ErrOutOfBounds           = errors.New("the total would pass the bound")
+	ErrTooFar                = errors.New("the value is too far from the total for one change of 64 bits")
+	ErrInDoubt               = errors.New("it may have been counted, or may be yet: no answer came in time, or not the asked durability")
 )
 
 // ClusterStatus is what one node knows of the whole cluster.

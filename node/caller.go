@@ -20,6 +20,8 @@ const (
 	statusTooEarly = 425 // RFC 8470: the message may be a repeated one
 
 	peerBodies = 64 << 20 // bytes of a message between nodes
+
+	idleConn = 30 * time.Second // half of what the peer waits, so that none is closed under a message that cannot be sent again
 )
 
 // caller posts messages to one peer.
@@ -34,8 +36,8 @@ func newCaller(peer counter.Origin, addr string, a *auth) *caller {
 	return &caller{auth: a, peer: peer, numbers: a.numbers.Stream(), client: &fasthttp.HostClient{
 		Addr:                          addr,
 		Name:                          "pinocchio",
-		MaxConns:                      lanesPerLink + readsUnderWay + limitsUnderWay,
-		MaxIdleConnDuration:           time.Minute,
+		MaxConns:                      lanesPerLink + readsUnderWay + limitsUnderWay + commandsUnderWay,
+		MaxIdleConnDuration:           idleConn,
 		MaxResponseBodySize:           peerBodies,
 		MaxIdemponentCallAttempts:     1,
 		DisablePathNormalizing:        true,
@@ -85,6 +87,8 @@ func judge(q *seal.Question, resp *fasthttp.Response) error {
 		return nil
 	case code == fasthttp.StatusMisdirectedRequest && genuine:
 		return errPeerGone
+	case code == fasthttp.StatusNotFound && genuine:
+		return errPeerLacks
 	case code == fasthttp.StatusOK:
 		return errPeerForged
 	}
@@ -107,7 +111,20 @@ var (
 	errPeerRefused = errors.New("the peer refuses this node's messages")
 	errPeerForged  = errors.New("the answer is not signed for this question: somebody stands between the nodes, or the peer has no secret")
 	errPeerGone    = errors.New("another process listens at the peer's address")
+	errPeerLacks   = fmt.Errorf("%w: status 404: it does not know the path: compare the versions of both nodes", errPeerRefused)
 )
+
+// dialError says that there was no connection to send anything on.
+type dialError struct{ error }
+
+// Unwrap returns why.
+func (e dialError) Unwrap() error { return e.error }
+
+// neverTaken says of a failed post that the peer surely did nothing with it.
+func neverTaken(err error) bool {
+	var dial dialError
+	return errors.As(err, &dial) || errors.Is(err, errPeerGone) || errors.Is(err, errPeerLacks)
+}
 
 // isRefused says that the peer does not listen at its address: nobody does, or another process of this cluster.
 func isRefused(err error) bool {

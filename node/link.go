@@ -31,6 +31,7 @@ type link struct {
 	reads *readLane
 	rates *limitLane      // nil: there is no rate limit
 	gone  <-chan struct{} // closed when the peer is taken for gone
+	turns chan struct{}   // holds one for each command under way
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 
@@ -50,7 +51,7 @@ type lane struct {
 
 func (n *Node) newLink(peer counter.Origin, addr string) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &link{peer: peer, node: n, call: newCaller(peer, addr, n.auth), gone: ctx.Done(), stop: cancel}
+	l := &link{peer: peer, node: n, call: newCaller(peer, addr, n.auth), gone: ctx.Done(), stop: cancel, turns: make(chan struct{}, commandsUnderWay)}
 	for i := range l.lanes {
 		l.lanes[i] = &lane{
 			link: l, wake: make(chan struct{}, 1),

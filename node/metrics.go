@@ -18,6 +18,7 @@ func families() expo.Table {
 	c, g, h := expo.TypeCounter, expo.TypeGauge, expo.TypeHistogram
 	return expo.Table{
 		{Name: "pinocchio_increments_total", Type: c, Help: "Increments that this node took from clients, by result. Later ones are part of accepted ones: their owner was not reached in time."},
+		{Name: "pinocchio_commands_total", Type: c, Help: "Sets, resets and increments with bounds that this node took from clients, by kind (set or bounded) and result. Done ones are part of the accepted increments of their keys' owners."},
 		{Name: "pinocchio_operations_forwarded_out_total", Type: c, Help: "Operations sent to their owners, repeats included. Several increments of one key may travel as one operation."},
 		{Name: "pinocchio_operations_forwarded_in_total", Type: c, Help: "Operations received from other nodes for partitions owned here, repeats included."},
 		{Name: "pinocchio_partitions_owned", Type: g, Help: "Partitions that this node owns."},
@@ -75,6 +76,7 @@ type instruments struct {
 	lostOps, replayed, rewinds                        *metrics.Counter
 	repeated, misdirected, forged                     *metrics.Counter
 	flushDuration, logSync                            *expo.Histogram
+	commands                                          map[commandKind]*metrics.Counter
 }
 
 func newInstruments() *instruments {
@@ -109,6 +111,7 @@ func newInstruments() *instruments {
 		repeated:           s.NewCounter(`pinocchio_peer_replayed_total{kind="repeated"}`),
 		misdirected:        s.NewCounter(`pinocchio_peer_replayed_total{kind="misdirected"}`),
 		forged:             s.NewCounter("pinocchio_peer_forged_answers_total"),
+		commands:           commandCounters(s),
 		flushDuration:      expo.NewHistogram(flushBounds(), 1),
 		logSync:            expo.NewHistogram(syncBounds(), 1),
 	}

@@ -78,6 +78,8 @@ func (n *Node) serveSigned(ctx *fasthttp.RequestCtx, q *seal.Question, path stri
 		n.serveLive(ctx, rest)
 	case path == limitPath:
 		n.serveLimits(ctx, rest)
+	case path == commandPath:
+		n.serveCommand(ctx, rest)
 	default:
 		ctx.Error("no such path", fasthttp.StatusNotFound)
 	}

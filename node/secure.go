@@ -23,8 +23,16 @@ const (
 // encrypts tells whether connections between nodes are encrypted, which needs certificates.
 func encrypts(m certs.Mutual) bool { return m.Source != nil }
 
-// dial connects to another node.
+// dial connects to another node; its errors are dialErrors.
 func (a *auth) dial(addr string) (net.Conn, error) {
+	nc, err := a.connect(addr)
+	if err != nil {
+		return nil, dialError{err}
+	}
+	return nc, nil
+}
+
+func (a *auth) connect(addr string) (net.Conn, error) {
 	nc, err := fasthttp.DialDualStackTimeout(addr, peerDialTimeout)
 	if err != nil || !encrypts(a.tls) {
 		return nc, err

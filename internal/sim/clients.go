@@ -34,6 +34,7 @@ func (w *world) planClients() {
 		w.at(w.between(1, w.cfg.until), w.increments)
 	}
 	w.planKeyed()
+	w.planCommands()
 	for range w.cfg.reads {
 		w.at(w.between(1, w.cfg.until), w.read)
 	}

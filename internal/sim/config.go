@@ -27,6 +27,7 @@ type config struct {
 
 	crashes, pauses, cuts, outages, leaves, opinions int // how many times
 	adds, reads                                      int
+	commands                                         int // sets, and increments with bounds
 
 	maxOps     int // of a section
 	limits     counter.Limits
@@ -103,6 +104,9 @@ func draw(seed uint64, rng *rand.Rand) config {
 	}
 	if seed%5 == 1 {
 		c.drawRewinds(rng)
+	}
+	if seed%11 == 2 { // the others keep the histories that they had
+		c.commands = 10 + int(seed/11%40)
 	}
 	return c
 }

@@ -72,6 +72,9 @@ const (
 	markGhostDone
 	markGhostSettled
 	markRefusedReplayed
+	markCommand
+	markCommandWaits
+	markOutOfBounds
 	markIDTwice
 	markIDReplayed
 	markIDStored
@@ -165,6 +168,9 @@ var markNames = [marks]string{
 	markGhostDone:         "log removed, and its process closed",
 	markGhostSettled:      "settled by a log",
 	markRefusedReplayed:   "refused, and counted after a replay of the log (known limit)",
+	markCommand:           "command resolved by the owner",
+	markCommandWaits:      "command at a process that cannot resolve it: no owner, settling, or in doubt of its lease",
+	markOutOfBounds:       "increment rejected by its bound",
 	markIDTwice:           "two requests with one idempotency key at the same moment",
 	markIDReplayed:        "repeat found by the owner",
 	markIDStored:          "repeat answered from the store's row",

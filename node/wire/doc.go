@@ -18,5 +18,9 @@
 //
 //	version, cluster (8 bytes), sender (16 bytes), count, then: partition, persisted, first, count, then operations
 //
-// and their answer: version, count, then the highest number held of each.
+// and their answer: version, count, then the highest number held of each. A command is
+//
+//	version, cluster (8 bytes), sender (16 bytes), flags, durability, value, min, max, milliseconds, length, key, length, id
+//
+// and its answer: version, outcome, the total before, the delta.
 package wire

@@ -15,6 +15,7 @@ func one(old, new string) []edit { return []edit{{old, new}} }
 
 const (
 	idsFile       = "counter/ids.go"
+	commandFile   = "counter/command.go"
 	holdersFile   = "counter/holders.go"
 	opFile        = "counter/op.go"
 	logFile       = "journal/log.go"
@@ -129,6 +130,19 @@ var mutants = []mutant{
 		"	o.answered = max(o.answered, o.sealed)\n", "")},
 	{"a settling owner hands over (was so)", "R8", partitionFile, one(
 		"	if p.Phase() != Owning || len(p.own.settling) > 0 ||", "	if p.Phase() != Owning ||")},
+	{"a command is resolved before this owner's own operations are applied", "R8", commandFile, one(
+		" || p.own.selfApplied != p.out.last() {", " {")},
+	{"a command is resolved by a total beyond the range", "R8", commandFile, one(
+		"!p.own.fits(i) ||", "i+1 == 0 ||")},
+	{"a bound is not looked at", "R8", commandFile, one(
+		"	case c.Value > 0 && (over || after > c.Max):", "	case c.Value > 0 && over:")},
+	{"what fits is counted from the bound that the total has passed", "R8", commandFile, one(
+		"limit, none = max(c.Max, total),", "limit, none = c.Max,")},
+	{"another command passes for a repeat", "R9", commandFile, one(
+		"	case delta != c.Value && !c.Saturate:\n		return false\n", "")},
+	{"a rejected command keeps its idempotency key", "R9", commandFile, one(
+		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
+		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
 		"t.epoch != w.epoch || t.flushed != w.flushed {", "t.epoch != w.epoch {")},
 	{"a read is taken to contain the batch under way", "R8", ownerFile, one(
