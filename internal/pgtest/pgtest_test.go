@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/pinocchio-nose/pinocchio/internal/child"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,7 +28,7 @@ func TestServer_KeepsWhatItCommittedWhenKilledAndRestarted(t *testing.T) {
 		t.Fatalf("two databases are named %s", db)
 	}
 	s.Query(t, db, "create table kept (n integer); insert into kept values (1), (2)")
-	pid := s.process.cmd.Process.Pid
+	pid := s.process.ID()
 	children := childrenOf(pid)
 	if len(children) == 0 {
 		t.Error("found no child of a running server")
@@ -34,9 +36,9 @@ func TestServer_KeepsWhatItCommittedWhenKilledAndRestarted(t *testing.T) {
 	addr := s.Addr()
 	s.Kill9()
 	s.Kill9() // not running: nothing to do
-	for _, child := range append(children, pid) {
-		if parentOf(child) != 0 {
-			t.Errorf("process %d lives on", child)
+	for _, id := range append(children, pid) {
+		if parentOf(id) != 0 {
+			t.Errorf("process %d lives on", id)
 		}
 	}
 	if _, err := s.psql(db, "select 1"); err == nil {
@@ -110,15 +112,15 @@ func TestProcess_DiesWithTheProcessThatStartedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := mustAtoi(t, line)
-	if parentOf(child) != cmd.Process.Pid {
-		t.Fatalf("process %d is not a child of %d", child, cmd.Process.Pid)
+	id := mustAtoi(t, line)
+	if parentOf(id) != cmd.Process.Pid {
+		t.Fatalf("process %d is not a child of %d", id, cmd.Process.Pid)
 	}
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
-	awaitGone(child)
-	if parentOf(child) != 0 {
-		t.Errorf("process %d lives on", child)
+	awaitGone(id)
+	if parentOf(id) != 0 {
+		t.Errorf("process %d lives on", id)
 	}
 }
 
@@ -331,10 +333,10 @@ func startSleeper() {
 	}
 	cmd := exec.Command("sleep", "600")
 	cmd.SysProcAttr = as.attributes()
-	p, err := startProcess(cmd)
+	p, err := child.Start(cmd)
 	if err != nil {
 		panic(err)
 	}
-	_, _ = os.Stdout.WriteString(strconv.Itoa(p.cmd.Process.Pid) + "\n")
-	<-p.done
+	_, _ = os.Stdout.WriteString(strconv.Itoa(p.ID()) + "\n")
+	<-p.Done()
 }

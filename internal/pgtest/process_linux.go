@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"os/user"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/internal/child"
 )
 
 // account is whom the server runs as: Postgres refuses root.
@@ -35,7 +35,7 @@ func serverAccount() (*account, error) {
 // own gives the folder to the account.
 func (a *account) own(folder string) error { return os.Chown(folder, a.uid, a.gid) }
 
-// attributes make a child run as the account, and die when the thread that started it does (see startProcess).
+// attributes make a child run as the account, and die when this program does.
 func (a *account) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT} // Postgres' immediate shutdown
 	if os.Geteuid() == 0 {
@@ -44,53 +44,28 @@ func (a *account) attributes() *syscall.SysProcAttr {
 	return attr
 }
 
-// process is a running child.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-}
-
-// startProcess starts the command on a thread that lives as long as the child: the kernel sends the death signal when
-// the parent's thread ends, and the Go runtime ends idle threads.
-func startProcess(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-		close(p.done)
-	}()
-	return p, <-started
-}
+// process is a running server.
+type process struct{ *child.Process }
 
 // quit asks for an immediate shutdown and reports whether the process ended in time.
 func (p *process) quit(limit time.Duration) bool {
-	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
-	select {
-	case <-p.done:
-		return true
-	case <-time.After(limit):
-		return false
-	}
+	p.Signal(syscall.SIGQUIT)
+	_, ended := p.Exit(limit)
+	return ended
 }
 
 // kill sends SIGKILL to the process and its children: Postgres' backends would otherwise finish what they do.
 func (p *process) kill() {
-	pid := p.cmd.Process.Pid
+	pid := p.ID()
 	_ = syscall.Kill(pid, syscall.SIGSTOP) // no new children while we look
 	children := childrenOf(pid)
-	_ = p.cmd.Process.Kill()
-	for _, child := range children {
-		_ = syscall.Kill(child, syscall.SIGKILL)
+	p.Signal(syscall.SIGKILL)
+	for _, id := range children {
+		_ = syscall.Kill(id, syscall.SIGKILL)
 	}
-	<-p.done
-	for _, child := range children {
-		awaitGone(child)
+	<-p.Done()
+	for _, id := range children {
+		awaitGone(id)
 	}
 }
 
@@ -124,7 +99,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// awaitGone waits until a killed process has ended: the next server refuses to start beside it.
+// awaitGone polls until a killed process has ended: the next server refuses to start beside it, and nobody is told of the end of
+// a process that is not its own child.
 func awaitGone(pid int) {
 	for deadline := time.Now().Add(stopLimit); parentOf(pid) != 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)

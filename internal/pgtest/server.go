@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/internal/child"
 )
 
 const (
@@ -170,9 +172,11 @@ func (s *Server) Restart() error {
 	cmd.Dir = s.home
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = s.as.attributes()
-	if s.process, err = startProcess(cmd); err != nil {
+	started, err := child.Start(cmd)
+	if err != nil {
 		return err
 	}
+	s.process = &process{started}
 	return s.awaitReady()
 }
 
@@ -190,7 +194,7 @@ func (s *Server) awaitReady() error {
 			return fmt.Errorf("the server did not start within %v: %w", startLimit, err)
 		}
 		select {
-		case <-s.process.done:
+		case <-s.process.Done():
 			s.process = nil
 			return fmt.Errorf("the server ended while it started:\n%s", s.Log())
 		case <-time.After(20 * time.Millisecond):

@@ -50,6 +50,7 @@ func moduleRules() rules {
 		rooms: []room{
 			{dir: internalRoom, floor: floorHelpers, why: "helpers serve every floor and know none of them"},
 			{dir: "internal/pgtest", floor: floorHelpers, forTests: true, why: "pgtest knows Postgres and nothing of Pinocchio"},
+			{dir: "internal/child", floor: floorHelpers, forTests: true, why: "child knows processes and not what they run"},
 			{dir: "internal/certs/certtest", floor: floorHelpers, forTests: true, why: "only tests make their own certificates"},
 			{dir: "internal/access", floor: floorHelpers, why: "access knows credentials, not routes"},
 			{dir: "internal/limit", floor: floorHelpers, why: "limit counts for whom it is told to"},
@@ -73,7 +74,7 @@ func moduleRules() rules {
 			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
 			{
-				dir: "scripts", floor: floorPrograms, uses: []string{"bench", "internal/pgtest"},
+				dir: "scripts", floor: floorPrograms, uses: []string{"bench", "internal/pgtest", "internal/child"},
 				why: "a script works on Pinocchio from outside",
 			},
 		},
