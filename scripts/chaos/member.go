@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
@@ -32,6 +33,7 @@ type member struct {
 	log   string // file, of all its processes
 	data  string // folder of its journal, a file system of its own; "": this build has no journal
 	args  []string
+	clock *clock.Node
 	bin   string
 
 	life   sync.Mutex // held by who starts or ends its process
@@ -80,6 +82,7 @@ func (m *member) launch() (*incarnation, error) {
 	// nsenter becomes the node: the process id is the same.
 	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + m.space, m.bin}, m.args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), m.clock.Environment())
 	if next.process, err = start(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", m.name, err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/check"
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
@@ -44,10 +45,12 @@ type world struct {
 	book    *history.Book
 	watch   *watch
 	events  *os.File
+	times   times // of day
 
 	mu struct {
 		sync.Mutex
 		injected, skipped, sprung map[schedule.Kind]int
+		steps                     []check.Span // around steps of Postgres' clock
 		violations                []string
 		failedStarts, badLeaves   int
 		risks                     check.Risks
@@ -88,6 +91,9 @@ func (w *world) build(ctx context.Context) (err error) {
 		return err
 	}
 	if w.pg, err = pgtest.Launch(); err != nil {
+		return err
+	}
+	if err := w.fakeStore(); err != nil {
 		return err
 	}
 	if _, err := w.pg.SQL("postgres", "create database "+database); err != nil {
@@ -133,7 +139,8 @@ func (w *world) addMember(place int, journal bool) (err error) {
 		}
 	}
 	m.args = m.arguments(w)
-	return nil
+	m.clock, err = clock.NewNode(filepath.Join(w.folder, m.name+".clock"))
+	return err
 }
 
 // sprang counts traps of the proxies.
