@@ -5,8 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
 )
 
@@ -19,19 +17,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, runChild(arguments))
 		os.Exit(1)
 	}
-	var err error
-	if server, err = pgtest.Launch(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := server.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(pgtest.Main(m, &server))
 }

@@ -34,7 +34,7 @@ type Server struct {
 }
 
 // Start launches a server that is stopped, and its folder deleted, when the test ends. A failed test's log gets the
-// server's log. For one server shared by a package's tests, use Launch in TestMain.
+// server's log. For one server shared by a package's tests, there is Main.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s, err := Launch()

@@ -13,7 +13,7 @@ import (
 
 // perform makes the call at the member and records it. What c has of an answer is set.
 func (w *world) perform(cl *client, m *member, c *history.Call, representation bool, limit time.Duration) {
-	req, err := request(m.http(), c, representation)
+	req, err := request(m.HTTP, c, representation)
 	if err != nil {
 		w.violate("a request of the run's own is wrong: %v", err)
 		return
@@ -22,7 +22,7 @@ func (w *world) perform(cl *client, m *member, c *history.Call, representation b
 		c.Life = i.id
 	}
 	c.Start = w.clock()
-	r, sent, err := cl.do(m.http(), req, limit)
+	r, sent, err := cl.do(m.HTTP, req, limit)
 	c.End = w.clock()
 	switch {
 	case err != nil && !sent:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/schedule"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 const (
@@ -42,7 +43,7 @@ func (w *world) campaign(ctx context.Context) (*report, error) {
 	if err := w.rest(ctx); ctx.Err() != nil {
 		return rep, errors.New("interrupted")
 	} else if err != nil {
-		w.violate("%v after the faults ended, the cluster is not at rest: %v", restLimit, err)
+		w.violate("after the faults ended, the cluster is not at rest: %v", err)
 		w.dump()
 	}
 	w.judge(ctx, load, rep)
@@ -63,10 +64,10 @@ func (w *world) startAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.await(ctx, startLimit, func(cl *client) error {
+	return w.await(ctx, startLimit, "all nodes ready", func(cl *client) error {
 		for _, m := range w.members[:w.opt.nodes] {
 			if i := m.running(); i == nil || !i.ready.Load() {
-				return fmt.Errorf("%s is not ready, see %s", m.name, m.log)
+				return fmt.Errorf("%s is not ready, see %s", m.Name, m.Log)
 			}
 		}
 		return nil
@@ -84,7 +85,7 @@ func (w *world) disturb(ctx context.Context, load *workload) {
 	load.start(loading, giveUp)
 	began := time.Now()
 	w.inject(ctx, plan)
-	pause(ctx, w.opt.duration-time.Since(began))
+	rig.Pause(ctx, w.opt.duration-time.Since(began))
 	w.catchUp()
 	for _, m := range w.members {
 		m.proxy.Disarm()
@@ -98,7 +99,7 @@ func (w *world) disturb(ctx context.Context, load *workload) {
 
 // rest waits until nothing is pending anywhere and all partitions have owners that know them.
 func (w *world) rest(ctx context.Context) error {
-	return w.await(ctx, restLimit, func(cl *client) error {
+	return w.await(ctx, restLimit, "all nodes at rest", func(cl *client) error {
 		for _, m := range w.members {
 			if m.running() == nil {
 				continue
@@ -108,7 +109,7 @@ func (w *world) rest(ctx context.Context) error {
 				return err
 			}
 			if s.Pending != 0 || s.Unowned != 0 || s.Settling != 0 || !s.StoreOK {
-				return fmt.Errorf("%s says: %+v", m.name, s)
+				return fmt.Errorf("%s says: %+v", m.Name, s)
 			}
 			alive := 0
 			for _, o := range s.Members {
@@ -117,28 +118,18 @@ func (w *world) rest(ctx context.Context) error {
 				}
 			}
 			if alive != w.opt.nodes {
-				return fmt.Errorf("%s knows of %d nodes, not %d", m.name, alive, w.opt.nodes)
+				return fmt.Errorf("%s knows of %d nodes, not %d", m.Name, alive, w.opt.nodes)
 			}
 		}
 		return nil
 	})
 }
 
-// await polls until check is satisfied: nodes tell nobody when they are.
-func (w *world) await(ctx context.Context, limit time.Duration, check func(*client) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// await asks the nodes until check is satisfied.
+func (w *world) await(ctx context.Context, limit time.Duration, what string, check func(*client) error) error {
 	cl := newClient()
 	defer cl.close()
-	for {
-		err := check(cl)
-		if err == nil {
-			return nil
-		}
-		if !pause(ctx, 100*time.Millisecond) {
-			return err
-		}
-	}
+	return rig.Await(ctx, limit, what, func() error { return check(cl) })
 }
 
 // tell fills in what the run was like.
@@ -153,7 +144,7 @@ func (w *world) tell(load *workload, rep *report) {
 		rep.Faults = append(rep.Faults, c)
 	}
 	rep.NotInjected = w.times.missing()
-	if w.members[0].data == "" {
+	if w.members[0].disk == "" {
 		rep.NotInjected = append(rep.NotInjected, "disk full: this build has no journal (no --data)")
 	}
 	rep.FailedStarts, rep.BadLeaves = w.mu.failedStarts, w.mu.badLeaves
@@ -169,11 +160,11 @@ func (w *world) dump() {
 	defer cl.close()
 	for _, m := range w.members {
 		for _, page := range []string{"/api/v1/cluster", "/metrics"} {
-			body, err := cl.get(m.http(), page, watchLimit)
+			body, err := cl.get(m.HTTP, page, watchLimit)
 			if err != nil {
 				body = []byte(err.Error())
 			}
-			name := fmt.Sprintf("%s-%s.txt", m.name, path.Base(page))
+			name := fmt.Sprintf("%s-%s.txt", m.Name, path.Base(page))
 			if err := os.WriteFile(filepath.Join(w.folder, name), body, 0o600); err != nil {
 				w.event("%v", err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/check"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // times are the clocks that can be stepped, beside those of the members.
@@ -71,7 +72,7 @@ func (w *world) stepNode(ctx context.Context, m *member, by, hold time.Duration)
 	if err := m.clock.Step(by); err != nil || hold == 0 {
 		return err
 	}
-	pause(ctx, hold)
+	rig.Pause(ctx, hold)
 	return m.clock.Step(-by)
 }
 
@@ -83,7 +84,7 @@ func (w *world) stepStore(ctx context.Context, by, hold time.Duration) error {
 	if err := w.shiftStore(by); err != nil || hold == 0 {
 		return err
 	}
-	pause(ctx, hold)
+	rig.Pause(ctx, hold)
 	return w.shiftStore(-by)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/schedule"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // errSkipped says that a fault had nothing to break at its moment: another one had been there before it.
@@ -23,7 +24,7 @@ func (w *world) inject(ctx context.Context, plan []schedule.Fault) {
 	defer running.Wait()
 	began := time.Now()
 	for _, f := range plan {
-		if !pause(ctx, f.At-time.Since(began)) {
+		if !rig.Pause(ctx, f.At-time.Since(began)) {
 			return
 		}
 		running.Go(func() { w.one(ctx, f) })
@@ -68,7 +69,7 @@ func (w *world) apply(ctx context.Context, f schedule.Fault) error {
 		m.proxy.Set(pgproxy.Trap{Answer: f.Answer, Bytes: f.Bytes})
 	case schedule.Delay:
 		m.proxy.Delay(f.Lag)
-		pause(ctx, f.For)
+		rig.Pause(ctx, f.For)
 		m.proxy.Delay(0)
 	case schedule.DiskFull:
 		return w.fillDisk(ctx, m, f.For)
@@ -81,12 +82,12 @@ func (w *world) apply(ctx context.Context, f schedule.Fault) error {
 }
 
 // directions are the packets that a fault of the network drops.
-func (w *world) directions(f schedule.Fault) (cut []netns.Direction) {
+func (w *world) directions(f schedule.Fault) (cut []rig.Direction) {
 	switch f.Kind {
 	case schedule.OneWay:
-		return []netns.Direction{{From: netns.Host(f.Group[0]), To: netns.Host(f.Group[1])}}
+		return []rig.Direction{{From: netns.Host(f.Group[0]), To: netns.Host(f.Group[1])}}
 	case schedule.CutStore:
-		return []netns.Direction{
+		return []rig.Direction{
 			{From: netns.Host(f.Node), To: netns.Store},
 			{From: netns.Store, To: netns.Host(f.Node)},
 		}
@@ -95,20 +96,20 @@ func (w *world) directions(f schedule.Fault) (cut []netns.Direction) {
 		for _, o := range w.members {
 			bridge := f.Kind == schedule.Bridge && (m.place == f.Node || o.place == f.Node)
 			if !bridge && slices.Contains(f.Group, m.place) && !slices.Contains(f.Group, o.place) {
-				cut = append(cut, netns.Direction{From: netns.Host(m.place), To: netns.Host(o.place)},
-					netns.Direction{From: netns.Host(o.place), To: netns.Host(m.place)})
+				cut = append(cut, rig.Direction{From: netns.Host(m.place), To: netns.Host(o.place)},
+					rig.Direction{From: netns.Host(o.place), To: netns.Host(m.place)})
 			}
 		}
 	}
 	return cut
 }
 
-func (w *world) cut(ctx context.Context, directions []netns.Direction, hold time.Duration) error {
+func (w *world) cut(ctx context.Context, directions []rig.Direction, hold time.Duration) error {
 	var errs []error
 	for _, d := range directions {
 		errs = append(errs, w.hub.Cut(d))
 	}
-	pause(ctx, hold)
+	rig.Pause(ctx, hold)
 	for _, d := range directions {
 		errs = append(errs, w.hub.Heal(d))
 	}
@@ -124,9 +125,9 @@ func (w *world) pauseNode(ctx context.Context, m *member, hold time.Duration) er
 	if i == nil {
 		return errSkipped
 	}
-	i.signal(syscall.SIGSTOP)
-	pause(ctx, hold)
-	i.signal(syscall.SIGCONT)
+	i.Signal(syscall.SIGSTOP)
+	rig.Pause(ctx, hold)
+	i.Signal(syscall.SIGCONT)
 	return nil
 }
 
@@ -137,6 +138,6 @@ func (w *world) killStore(ctx context.Context, hold time.Duration) error {
 	}
 	defer w.store.Unlock()
 	w.pg.Kill9()
-	pause(ctx, hold)
+	rig.Pause(ctx, hold)
 	return w.pg.Restart()
 }

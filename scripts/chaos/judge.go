@@ -84,16 +84,16 @@ func (w *world) compare(ctx context.Context, keys []string, table map[string]int
 				return
 			}
 			var answer struct{ Data struct{ Value *int64 } }
-			body, err := cl.get(m.http(), "/api/v1/increment/"+url.PathEscape(key), 10*time.Second)
+			body, err := cl.get(m.HTTP, "/api/v1/increment/"+url.PathEscape(key), 10*time.Second)
 			if err == nil {
 				err = json.Unmarshal(body, &answer)
 			}
 			switch {
 			case err != nil || answer.Data.Value == nil:
-				w.violate("%s cannot be read at %s after the faults: %v", key, m.name, err)
+				w.violate("%s cannot be read at %s after the faults: %v", key, m.Name, err)
 				return
 			case *answer.Data.Value != table[key]:
-				w.violate("%s is %d at %s, and %d in the table", key, *answer.Data.Value, m.name, table[key])
+				w.violate("%s is %d at %s, and %d in the table", key, *answer.Data.Value, m.Name, table[key])
 			}
 			rep.Compared++
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // begin starts a process of the member and keeps an eye on it. m.life is held.
@@ -25,7 +27,7 @@ func (w *world) begin(m *member) error {
 // yet: a node that finds no database gives up, and whoever runs it starts it again. It ends with the process at the latest
 // when the world is closed.
 func (w *world) guard(m *member, i *incarnation) {
-	<-i.done
+	<-i.Done()
 	if i.ended.Load() {
 		return
 	}
@@ -35,7 +37,7 @@ func (w *world) guard(m *member, i *incarnation) {
 		return // an end that was asked for at the same moment
 	}
 	w.atRisk(i)
-	status := i.cmd.ProcessState.String()
+	status := i.State().String()
 	if i.ready.Load() {
 		w.violate("%v ended by itself: %s: its log says why", i.id, status)
 	} else {
@@ -46,7 +48,7 @@ func (w *world) guard(m *member, i *incarnation) {
 	}
 	time.Sleep(restartDelay) // as a supervisor does
 	if err := w.begin(m); err != nil {
-		w.violate("start %s again: %v", m.name, err)
+		w.violate("start %s again: %v", m.Name, err)
 	}
 }
 
@@ -60,8 +62,9 @@ func (w *world) atRisk(i *incarnation) {
 	w.mu.risks[i.id] = safe
 }
 
-// kill is SIGKILL and, after hold, a start under the same name with the same data.
-func (w *world) kill(ctx context.Context, m *member, hold time.Duration) error {
+// whileRunning calls do with the process of the member, which nobody else starts or ends meanwhile. It skips a member that has none, or
+// whose process is somebody else's at the moment.
+func (w *world) whileRunning(m *member, do func(*incarnation) error) error {
 	if !m.life.TryLock() {
 		return errSkipped
 	}
@@ -70,27 +73,28 @@ func (w *world) kill(ctx context.Context, m *member, hold time.Duration) error {
 	if i == nil {
 		return errSkipped
 	}
-	m.crash(i)
-	w.atRisk(i)
-	pause(ctx, hold)
-	return w.begin(m)
+	return do(i)
+}
+
+// kill is SIGKILL and, after hold, a start under the same name with the same data.
+func (w *world) kill(ctx context.Context, m *member, hold time.Duration) error {
+	return w.whileRunning(m, func(i *incarnation) error {
+		m.crash(i)
+		w.atRisk(i)
+		rig.Pause(ctx, hold)
+		return w.begin(m)
+	})
 }
 
 // leave is SIGTERM and, after hold, a start under the same name with the same data.
 func (w *world) leave(ctx context.Context, m *member, hold time.Duration) error {
-	if !m.life.TryLock() {
-		return errSkipped
-	}
-	defer m.life.Unlock()
-	i := m.running()
-	if i == nil {
-		return errSkipped
-	}
-	if err := w.retire(m, i); err != nil {
-		return err
-	}
-	pause(ctx, hold)
-	return w.begin(m)
+	return w.whileRunning(m, func(i *incarnation) error {
+		if err := w.retire(m, i); err != nil {
+			return err
+		}
+		rig.Pause(ctx, hold)
+		return w.begin(m)
+	})
 }
 
 // retire ends a process in order. m.life is held.
@@ -119,9 +123,9 @@ func (w *world) join(ctx context.Context, m *member, hold time.Duration) error {
 		return err
 	}
 	i := m.now.Load()
-	pause(ctx, hold)
+	rig.Pause(ctx, hold)
 	select {
-	case <-i.done: // it found no database
+	case <-i.Done(): // it found no database
 		i.ended.Store(true)
 		return fmt.Errorf("%w: %v did not start", errSkipped, i.id)
 	default:
@@ -132,24 +136,21 @@ func (w *world) join(ctx context.Context, m *member, hold time.Duration) error {
 // fillDisk takes all room of the journal's file system. A journal that could not be written stays closed until its node
 // starts anew, so that follows.
 func (w *world) fillDisk(ctx context.Context, m *member, hold time.Duration) error {
-	if m.data == "" || !m.life.TryLock() {
+	if m.disk == "" {
 		return errSkipped
 	}
-	defer m.life.Unlock()
-	i := m.running()
-	if i == nil {
-		return errSkipped
-	}
-	filler := filepath.Join(m.data, "filler")
-	err := fill(filler)
-	pause(ctx, hold)
-	if err := errors.Join(err, os.Remove(filler)); err != nil {
-		return err
-	}
-	if err := w.retire(m, i); err != nil {
-		return err
-	}
-	return w.begin(m)
+	return w.whileRunning(m, func(i *incarnation) error {
+		filler := filepath.Join(m.disk, "filler")
+		err := fill(filler)
+		rig.Pause(ctx, hold)
+		if err := errors.Join(err, os.Remove(filler)); err != nil {
+			return err
+		}
+		if err := w.retire(m, i); err != nil {
+			return err
+		}
+		return w.begin(m)
+	})
 }
 
 // fill writes a file until there is no room.

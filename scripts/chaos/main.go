@@ -6,24 +6,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/schedule"
-)
-
-// Exit statuses.
-const (
-	exitKept   = 0 // every promise was kept
-	exitBroken = 1 // one was broken, or could not be put to the test
-	exitUsage  = 2
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // options of a run.
@@ -49,16 +40,13 @@ func main() {
 		return
 	case err != nil:
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(exitUsage)
+		os.Exit(rig.Usage)
 	}
 	if err := netns.Isolate(); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(exitBroken)
+		os.Exit(rig.Broken)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, opt, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	os.Exit(rig.UntilSignal(func(ctx context.Context) int { return run(ctx, opt, os.Stdout, os.Stderr) }))
 }
 
 // parse returns the options, with every fault named at once.
@@ -81,30 +69,22 @@ func parse(args []string, errs io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return opt, err
 	}
-	if opt.seed == 0 {
-		opt.seed = rand.Uint64()
-	}
-	var faults []error
-	bad := func(broken bool, format string, args ...any) {
-		if broken {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	bad(flags.NArg() > 0, "unexpected argument %q", flags.Arg(0))
-	bad(opt.duration < 5*time.Second, "--duration %v is less than 5s", opt.duration)
-	bad(opt.nodes < 3 || opt.nodes > 5, "--nodes %d is not between 3 and 5", opt.nodes)
-	bad(opt.rate < 1 || opt.clients < 1, "--rate and --clients must be at least 1")
-	bad(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
-	bad(opt.often < 0.1 || opt.often > 20, "--often %v is not between 0.1 and 20", opt.often)
-	bad(opt.search <= 0, "--search %v is not positive", opt.search)
+	opt.seed = rig.Seed(opt.seed)
+	var wrong rig.Complaints
+	wrong.If(flags.NArg() > 0, "unexpected argument %q", flags.Arg(0))
+	wrong.If(opt.duration < 5*time.Second, "--duration %v is less than 5s", opt.duration)
+	wrong.If(opt.nodes < 3 || opt.nodes > 5, "--nodes %d is not between 3 and 5", opt.nodes)
+	wrong.If(opt.rate < 1 || opt.clients < 1, "--rate and --clients must be at least 1")
+	wrong.If(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
+	wrong.If(opt.often < 0.1 || opt.often > 20, "--often %v is not between 0.1 and 20", opt.often)
+	wrong.If(opt.search <= 0, "--search %v is not positive", opt.search)
 	if _, err := os.Stat(opt.bin); err != nil {
-		faults = append(faults, fmt.Errorf("%w: make build, or set --bin", err))
+		wrong.Add(fmt.Errorf("%w: make build, or set --bin", err))
 	}
 	var err error
-	if opt.bin, err = filepath.Abs(opt.bin); err != nil {
-		faults = append(faults, err)
-	}
-	return opt, errors.Join(faults...)
+	opt.bin, err = filepath.Abs(opt.bin)
+	wrong.Add(err)
+	return opt, wrong.Err()
 }
 
 // takeOnly parses --only.
@@ -124,7 +104,7 @@ func run(ctx context.Context, opt options, out, errs io.Writer) int {
 	w, err := newWorld(ctx, opt, out)
 	if err != nil {
 		_, _ = fmt.Fprintln(errs, "chaos:", err)
-		return exitBroken
+		return rig.Broken
 	}
 	rep, err := w.campaign(ctx)
 	if rep == nil {
@@ -136,10 +116,10 @@ func run(ctx context.Context, opt options, out, errs io.Writer) int {
 	}
 	if err := w.finish(rep); err != nil {
 		_, _ = fmt.Fprintln(errs, "chaos:", err)
-		return exitBroken
+		return rig.Broken
 	}
 	if len(rep.Violations) > 0 {
-		return exitBroken
+		return rig.Broken
 	}
-	return exitKept
+	return rig.Kept
 }

@@ -3,18 +3,18 @@ package main
 import (
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/pinocchio-nose/pinocchio/internal/child"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // Ports of every node, in a namespace of its own.
@@ -24,17 +24,13 @@ const (
 	gossipPort = "7946"
 )
 
-// member is a node: a name, a place in the network and a folder, which stay, and a process, which comes and goes.
+// member is a node: a place in the network and a folder, which stay, and a process, which comes and goes.
 type member struct {
+	rig.Node
 	place int
-	name  string
-	space string // network namespace
 	proxy *pgproxy.Proxy
-	log   string // file, of all its processes
-	data  string // folder of its journal, a file system of its own; "": this build has no journal
-	args  []string
+	disk  string // a file system of its own, with its journal; "": this build has no journal
 	clock *clock.Node
-	bin   string
 
 	life   sync.Mutex // held by who starts or ends its process
 	gone   bool       // no more processes; guarded by life
@@ -44,48 +40,32 @@ type member struct {
 
 // incarnation is one process of a member.
 type incarnation struct {
-	*process
+	*child.Process
 	id    history.Life
 	ended atomic.Bool // somebody wants its end
 	ready atomic.Bool // it was, once
 }
 
-func (m *member) http() string { return net.JoinHostPort(netns.Host(m.place), httpPort) }
-
-// arguments are those of "pinocchio serve".
-func (m *member) arguments(w *world) []string {
-	host := netns.Host(m.place)
-	args := []string{
-		"serve", "--name", m.name, "--advertise", host, "--http", m.http(),
-		"--peer", net.JoinHostPort(host, peerPort), "--gossip", net.JoinHostPort(host, gossipPort),
-		"--store", "postgres://postgres@" + m.proxy.Addr() + "/" + database + "?sslmode=disable",
-		"--secret-file", w.secret, "--lease-ttl", w.opt.lease.String(),
-	}
-	if m.data != "" {
-		args = append(args, "--data", filepath.Join(m.data, "journal"))
-	}
-	return args
+// newMember gives the node of a place its addresses. It is not started.
+func newMember(w *world, place int) *member {
+	name, host := fmt.Sprintf("n%d", place+1), netns.Host(place)
+	return &member{place: place, Node: rig.Node{
+		Program: w.opt.bin, Name: name, Space: w.hub.Space(place), Lease: w.opt.lease, Secret: w.secret, Log: filepath.Join(w.folder, name+".log"),
+		HTTP: net.JoinHostPort(host, httpPort), Peer: net.JoinHostPort(host, peerPort), Gossip: net.JoinHostPort(host, gossipPort),
+	}}
 }
 
 // launch starts a process. m.life is held.
 func (m *member) launch() (*incarnation, error) {
-	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = log.Close() }() // the child has its own
 	next := &incarnation{id: history.Life{Node: m.place, Nth: 1}}
 	if last := m.now.Load(); last != nil {
 		next.id.Nth = last.id.Nth + 1
 	}
-	_, _ = fmt.Fprintf(log, "--- process %v\n", next.id)
-	// nsenter becomes the node: the process id is the same.
-	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + m.space, m.bin}, m.args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), m.clock.Environment())
-	if next.process, err = start(cmd); err != nil {
-		return nil, fmt.Errorf("start %s: %w", m.name, err)
+	p, err := m.Start(fmt.Sprintf("--- process %v", next.id))
+	if err != nil {
+		return nil, err
 	}
+	next.Process = p
 	m.now.Store(next)
 	return next, nil
 }
@@ -102,7 +82,7 @@ func (m *member) running() *incarnation {
 // crash kills the process. m.life is held.
 func (m *member) crash(i *incarnation) {
 	i.ended.Store(true)
-	i.kill()
+	i.Kill()
 }
 
 // stopLimit is longer than the longest pause, and a drain, shutdown and last flush after it, may take.
@@ -111,10 +91,10 @@ const stopLimit = 90 * time.Second
 // stop asks the process to leave. It returns the exit status; an error when it had to be killed. m.life is held.
 func (m *member) stop(i *incarnation) (status int, err error) {
 	i.ended.Store(true)
-	i.signal(syscall.SIGTERM)
-	status, ok := i.exit(stopLimit)
+	i.Signal(syscall.SIGTERM)
+	status, ok := i.Exit(stopLimit)
 	if !ok {
-		i.kill()
+		i.Kill()
 		return -1, fmt.Errorf("%v did not end within %v of SIGTERM", i.id, stopLimit)
 	}
 	return status, nil

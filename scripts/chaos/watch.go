@@ -74,7 +74,7 @@ type status struct {
 }
 
 func askStatus(cl *client, m *member, limit time.Duration) (status, error) {
-	body, err := cl.get(m.http(), "/api/v1/cluster", limit)
+	body, err := cl.get(m.HTTP, "/api/v1/cluster", limit)
 	if err != nil {
 		return status{}, err
 	}
@@ -91,7 +91,7 @@ func (h *watch) look(cl *client, m *member, i *incarnation) {
 		return
 	}
 	if !i.ready.Load() {
-		if _, err := cl.get(m.http(), "/readyz", watchLimit); err == nil {
+		if _, err := cl.get(m.HTTP, "/readyz", watchLimit); err == nil {
 			i.ready.Store(true)
 			h.w.event("%v is ready", i.id)
 		}
@@ -124,7 +124,7 @@ func (h *watch) safeUntil(id history.Life) int64 {
 }
 
 func (h *watch) remember(i *incarnation) {
-	peak := peakMemory(i.cmd.Process.Pid)
+	peak := peakMemory(i.ID())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.memory = max(h.memory, peak)

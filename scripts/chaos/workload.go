@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // Families of keys, by what is checked of them.
@@ -73,7 +74,7 @@ func (l *workload) work(ctx context.Context, rng *rand.Rand) {
 	cl := newClient()
 	defer cl.close()
 	mean := float64(l.opt.clients) / float64(l.opt.rate) * float64(time.Second)
-	for pause(ctx, time.Duration(rng.ExpFloat64()*mean)) {
+	for rig.Pause(ctx, time.Duration(rng.ExpFloat64()*mean)) {
 		switch n := rng.IntN(100); {
 		case n < 20 && l.idempotent:
 			l.exact(ctx, cl, rng)
@@ -84,18 +85,6 @@ func (l *workload) work(ctx context.Context, rng *rand.Rand) {
 		default:
 			l.linear(cl, rng, familyTotal, history.Total)
 		}
-	}
-}
-
-// pause waits; false when ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 
@@ -139,7 +128,7 @@ func (l *workload) exact(ctx context.Context, cl *client, rng *rand.Rand) {
 			}
 			return
 		}
-		if !pause(l.giveUp, time.Duration(50+rng.IntN(400))*time.Millisecond) {
+		if !rig.Pause(l.giveUp, time.Duration(50+rng.IntN(400))*time.Millisecond) {
 			return
 		}
 	}
@@ -161,13 +150,13 @@ func (l *workload) probe(ctx context.Context) (missing []string, err error) {
 	defer cl.close()
 	m := l.members[0]
 	ask := func(name string, c history.Call) (bool, error) {
-		req, err := request(m.http(), &c, false)
+		req, err := request(m.HTTP, &c, false)
 		if err != nil {
 			return false, err
 		}
-		r, _, err := cl.do(m.http(), req, 10*time.Second)
+		r, _, err := cl.do(m.HTTP, req, 10*time.Second)
 		if err != nil {
-			return false, fmt.Errorf("ask %s for %s: %w", m.name, name, err)
+			return false, fmt.Errorf("ask %s for %s: %w", m.Name, name, err)
 		}
 		if r.status >= 300 {
 			missing = append(missing, fmt.Sprintf("%s: %d %.160s", name, r.status, r.body))

@@ -122,25 +122,29 @@ func (w *world) hasJournal(ctx context.Context) (bool, error) {
 
 // addMember makes a node, its proxy and its disk, and starts nothing.
 func (w *world) addMember(place int, journal bool) (err error) {
-	m := &member{place: place, name: fmt.Sprintf("n%d", place+1), space: w.hub.Space(place), bin: w.opt.bin}
-	m.log = filepath.Join(w.folder, m.name+".log")
+	m := newMember(w, place)
+	if m.clock, err = clock.NewNode(filepath.Join(w.folder, m.Name+".clock")); err != nil {
+		return err
+	}
+	m.Env = append(m.Env, m.clock.Environment())
 	m.proxy, err = pgproxy.Listen(netns.Store+":0", w.pg.Addr(), flushMarker, w.sprang)
 	if err != nil {
 		return err
 	}
+	m.Store = pgtest.URL(m.proxy.Addr(), database)
 	w.members = append(w.members, m)
-	if journal {
-		m.data = filepath.Join(w.folder, m.name+".data")
-		if err := os.Mkdir(m.data, 0o700); err != nil {
-			return err
-		}
-		if err := syscall.Mount("none", m.data, "tmpfs", 0, diskSize); err != nil {
-			return fmt.Errorf("mount %s: %w", m.data, err)
-		}
+	if !journal {
+		return nil
 	}
-	m.args = m.arguments(w)
-	m.clock, err = clock.NewNode(filepath.Join(w.folder, m.name+".clock"))
-	return err
+	m.disk = filepath.Join(w.folder, m.Name+".data")
+	m.Data = filepath.Join(m.disk, "journal")
+	if err := os.Mkdir(m.disk, 0o700); err != nil {
+		return err
+	}
+	if err := syscall.Mount("none", m.disk, "tmpfs", 0, diskSize); err != nil {
+		return fmt.Errorf("mount %s: %w", m.disk, err)
+	}
+	return nil
 }
 
 // sprang counts traps of the proxies.
@@ -188,9 +192,9 @@ func (w *world) close() error {
 	w.watch.close()
 	for _, m := range w.members {
 		errs = append(errs, m.proxy.Close())
-		if m.data != "" {
-			if err := syscall.Unmount(m.data, 0); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: it never was one
-				errs = append(errs, fmt.Errorf("unmount %s: %w", m.data, err))
+		if m.disk != "" {
+			if err := syscall.Unmount(m.disk, 0); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: it never was one
+				errs = append(errs, fmt.Errorf("unmount %s: %w", m.disk, err))
 			}
 		}
 	}

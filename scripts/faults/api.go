@@ -38,7 +38,7 @@ const askLimit = 2 * time.Second
 
 // get returns the body of a 200.
 func (t *trial) get(ctx context.Context, m *member, path string) (body []byte, header http.Header, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.http+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.HTTP+path, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +51,7 @@ func (t *trial) get(ctx context.Context, m *member, path string) (body []byte, h
 		return nil, nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("%s: GET %s: %s: %.200s", m.name, path, resp.Status, body)
+		return nil, nil, fmt.Errorf("%s: GET %s: %s: %.200s", m.Name, path, resp.Status, body)
 	}
 	return body, resp.Header, nil
 }
@@ -114,7 +114,7 @@ const (
 // increment adds 1 to a key through m.
 func (t *trial) increment(ctx context.Context, m *member, key string) fate {
 	body := fmt.Sprintf(`{"key":%q,"value":1}`, key)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+m.http+"/api/v1/increment", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+m.HTTP+"/api/v1/increment", strings.NewReader(body))
 	if err != nil {
 		return refused
 	}
@@ -147,7 +147,7 @@ func (t *trial) total(ctx context.Context, m *member, key string) (value int64, 
 	}
 	var answer struct{ Data struct{ Value *int64 } }
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Data.Value == nil {
-		return 0, false, fmt.Errorf("%s: no total in %.200q", m.name, body)
+		return 0, false, fmt.Errorf("%s: no total in %.200q", m.Name, body)
 	}
 	return *answer.Data.Value, header.Get("Warning") != "", nil
 }

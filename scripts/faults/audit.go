@@ -7,21 +7,23 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // audit promises rest after the storm (R12): nothing pending, every partition owned and settled, nothing in quarantine.
 func (t *trial) audit(ctx context.Context) {
-	err := await(ctx, settleLimit, "rest", func() error { return t.atRest(ctx) })
+	err := rig.Await(ctx, settleLimit, "rest", func() error { return t.atRest(ctx) })
 	t.rep.promise(err == nil, "nothing stays pending, unowned or settling%s", because(err))
 	for _, m := range t.live() {
 		metrics, err := t.metrics(ctx, m)
 		if err != nil {
-			t.rep.breaks("metrics of %s: %v", m.name, err)
+			t.rep.breaks("metrics of %s: %v", m.Name, err)
 			continue
 		}
 		for _, name := range []string{"pinocchio_flush_conflicts_total", "pinocchio_quarantined_total", "pinocchio_unreported_refusals_total"} {
 			if v, ok := metrics[name]; !ok || v != 0 {
-				t.rep.breaks("%s of %s is %v (there: %v)", name, m.name, v, ok)
+				t.rep.breaks("%s of %s is %v (there: %v)", name, m.Name, v, ok)
 			}
 		}
 	}
@@ -44,7 +46,7 @@ func (t *trial) atRest(ctx context.Context) error {
 			return err
 		}
 		if s.Pending+s.Unowned+s.Settling > 0 {
-			return fmt.Errorf("%s: %d operations pending, %d partitions without owner, %d settling", m.name, s.Pending, s.Unowned, s.Settling)
+			return fmt.Errorf("%s: %d operations pending, %d partitions without owner, %d settling", m.Name, s.Pending, s.Unowned, s.Settling)
 		}
 	}
 	return nil
@@ -55,9 +57,9 @@ func (t *trial) readLogs() {
 	var lines, size int
 	warnings, errors := kinds{}, kinds{}
 	for _, m := range t.members {
-		text, err := os.ReadFile(m.log)
+		text, err := os.ReadFile(m.Log)
 		if err != nil {
-			t.rep.breaks("log of %s: %v", m.name, err)
+			t.rep.breaks("log of %s: %v", m.Name, err)
 			continue
 		}
 		size += len(text)
@@ -91,7 +93,7 @@ type kind struct {
 func (k kinds) add(m *member, line string) {
 	what := message(line)
 	if k[what] == nil {
-		k[what] = &kind{first: m.name + ": " + strings.TrimSpace(line)}
+		k[what] = &kind{first: m.Name + ": " + strings.TrimSpace(line)}
 	}
 	k[what].count++
 }

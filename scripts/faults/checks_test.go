@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 func TestIncrement_KnowsWhatBecameOfIt(t *testing.T) {
@@ -35,7 +35,7 @@ func TestIncrement_KnowsWhatBecameOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := &member{name: "nobody", http: l.Addr().String()}
+	nobody := &member{Node: rig.Node{Name: "nobody", HTTP: l.Addr().String()}}
 	_ = l.Close()
 	if got := tr.increment(t.Context(), nobody, "k"); got != refused {
 		t.Errorf("nobody listens: fate %d, want %d", got, refused)
@@ -137,7 +137,7 @@ func TestAccountOf_TakesTheWorstPlaceOfEachKey(t *testing.T) {
 
 func TestMostLost_CountsFromTheLatestSampleThatIsSurelyBeforeTheFlush(t *testing.T) {
 	flushed := time.Unix(1000, 0)
-	s := &sampler{node: &member{http: "h:1"}, samples: []sample{
+	s := &sampler{node: &member{Node: rig.Node{HTTP: "h:1"}}, samples: []sample{
 		{flushed.Add(-time.Second), 100},
 		{flushed.Add(-2 * freezeMargin), 300},
 		{flushed.Add(-freezeMargin / 2), 400}, // the flush may have been frozen before
@@ -186,7 +186,7 @@ func TestSeverity_TellsFaultsOfANodeFromFaultsAroundIt(t *testing.T) {
 }
 
 func TestBalanced_IsNotWhileAnythingIsToBeDone(t *testing.T) {
-	live := []*member{{name: "a"}, {name: "b"}}
+	live := []*member{{Node: rig.Node{Name: "a"}}, {Node: rig.Node{Name: "b"}}}
 	node := func(name string, owned, wanted int) memberStatus {
 		return memberStatus{Name: name, Alive: true, LeaseLeft: 1, Owned: owned, Wanted: wanted}
 	}
@@ -227,12 +227,5 @@ func TestReport_IsBrokenByOnePromiseAndSkippedByAMissingTool(t *testing.T) {
 	}
 	if text := out.String(); strings.Count(text, "\n") != 3 || !strings.Contains(text, "not run") {
 		t.Error(text)
-	}
-}
-
-func TestAwait_SaysWhyItGaveUp(t *testing.T) {
-	err := await(t.Context(), time.Millisecond, "rest", func() error { return context.DeadlineExceeded })
-	if err == nil || !strings.Contains(err.Error(), "rest") || !strings.Contains(err.Error(), "deadline") {
-		t.Error(err)
 	}
 }

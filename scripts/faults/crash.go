@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // recoverWithin is what the others may take, beyond the lease, to count a dead node's partitions again.
@@ -28,17 +29,17 @@ func kill(ctx context.Context, t *trial, durability string) error {
 		return err
 	}
 	t.third(ctx, l)
-	pause(ctx, time.Duration(t.rng.Int64N(int64(flushInterval)))) // anywhere between two flushes
+	rig.Pause(ctx, time.Duration(t.rng.Int64N(int64(flushInterval)))) // anywhere between two flushes
 	owned, err := t.ownedBy(victim)
 	if err != nil {
 		return err
 	}
 	ready := probes(owned, t.others(victim), 0)
 	died := time.Now()
-	victim.process.kill()
-	t.rep.note("kill -9 of %s, which owned %d partitions", victim.name, len(owned))
+	victim.process.Kill()
+	t.rep.note("kill -9 of %s, which owned %d partitions", victim.Name, len(owned))
 	// Postgres may be finishing a flush of the dead node; nobody else flushes these partitions before its lease has run out.
-	pause(ctx, lateFlush)
+	rig.Pause(ctx, lateFlush)
 	flushed, err := t.lastFlush(owned)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func kill(ctx context.Context, t *trial, durability string) error {
 	if flushed.IsZero() {
 		flushed = l.began // nothing yet
 	}
-	t.rep.note("%s died %.2f s after its last flush began", victim.name, died.Sub(flushed).Seconds())
+	t.rep.note("%s died %.2f s after its last flush began", victim.Name, died.Sub(flushed).Seconds())
 	t.loss(a, owned, samples.mostLost(res, flushed))
 	return nil
 }

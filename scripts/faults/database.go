@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // killPostgres kills Postgres under load: for shorter than a lease several times, then for longer than one.
@@ -13,7 +15,7 @@ func killPostgres(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/6)
+	rig.Pause(ctx, t.opt.duration/6)
 	var all []*probe
 	outages := []time.Duration{0, t.upTo(t.opt.lease / 3), t.upTo(t.opt.lease / 2), t.opt.lease + t.opt.lease/2}
 	for i, outage := range outages {
@@ -22,7 +24,7 @@ func killPostgres(ctx context.Context, t *trial) error {
 			return err
 		}
 		all = append(all, asked...)
-		pause(ctx, t.upTo(flushInterval))
+		rig.Pause(ctx, t.upTo(flushInterval))
 	}
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)
@@ -56,7 +58,7 @@ func (t *trial) outage(ctx context.Context, length time.Duration, number int) ([
 	}
 	down := time.Now()
 	t.pg.Kill9()
-	pause(ctx, length)
+	rig.Pause(ctx, length)
 	if err := t.pg.Restart(); err != nil {
 		return nil, err
 	}
@@ -99,10 +101,10 @@ func cutPostgres(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/6)
+	rig.Pause(ctx, t.opt.duration/6)
 	dropped, abandoned, cut := 0, 0, 0
 	for round := 0; time.Since(l.began) < t.opt.duration && ctx.Err() == nil; round++ {
-		pause(ctx, t.upTo(flushInterval))
+		rig.Pause(ctx, t.upTo(flushInterval))
 		switch round % 3 {
 		case 0:
 			dropped += t.sprung(ctx, t.pick().proxy.DropReply(loadPrefix)) // while the load runs, only flushes carry its keys
@@ -152,7 +154,7 @@ func (t *trial) unknownOutcomes(ctx context.Context) (sum int, err error) {
 		}
 		v, ok := metrics[name]
 		if !ok {
-			return 0, fmt.Errorf("%s has no metric %s", m.name, name)
+			return 0, fmt.Errorf("%s has no metric %s", m.Name, name)
 		}
 		sum += int(v)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // fake is a node that counts in memory and misbehaves as it is told.
@@ -35,7 +37,7 @@ func (f *fake) node(t *testing.T) (*trial, *member) {
 			t.Log(out.String())
 		}
 	})
-	return tr, &member{name: "fake", http: strings.TrimPrefix(server.URL, "http://")}
+	return tr, &member{Node: rig.Node{Name: "fake", HTTP: strings.TrimPrefix(server.URL, "http://")}}
 }
 
 // ServeHTTP implements http.Handler.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // loadPrefix begins the keys of the load.
@@ -31,7 +32,7 @@ func (t *trial) startLoad(ctx context.Context, on []*member, change func(*bench.
 	o := bench.DefaultOptions()
 	o.Targets = nil
 	for _, m := range on {
-		o.Targets = append(o.Targets, m.http)
+		o.Targets = append(o.Targets, m.HTTP)
 	}
 	o.Connections, o.Keys, o.KeyPrefix, o.Seed = t.opt.connections, t.opt.keys, loadPrefix, t.opt.seed
 	o.Duration = 24 * time.Hour // the scenario ends it
@@ -51,7 +52,7 @@ func (t *trial) startLoad(ctx context.Context, on []*member, change func(*bench.
 		defer close(l.done)
 		l.result, l.err = bench.Run(ctx, o)
 	}()
-	err = await(ctx, settleLimit, "the load's first answers", func() error {
+	err = rig.Await(ctx, settleLimit, "the load's first answers", func() error {
 		now, err := t.accepted(ctx)
 		switch {
 		case err != nil:
@@ -93,7 +94,9 @@ func (t *trial) accepted(ctx context.Context) (sum float64, err error) {
 const acceptedMetric = `pinocchio_increments_total{result="accepted"}`
 
 // keepUp lets the load go on until it has lasted for the campaign's duration.
-func (t *trial) keepUp(ctx context.Context, l *load) { pause(ctx, t.opt.duration-time.Since(l.began)) }
+func (t *trial) keepUp(ctx context.Context, l *load) {
+	rig.Pause(ctx, t.opt.duration-time.Since(l.began))
+}
 
 // end stops the load and returns what came of it, verified.
 func (l *load) end() (*bench.Result, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // sampleEvery is how often a node that is going to be killed is asked how much it has accepted.
@@ -30,7 +31,7 @@ func (t *trial) watch(ctx context.Context, m *member) *sampler {
 	ctx, stop := context.WithCancel(ctx)
 	s := &sampler{node: m, stop: stop}
 	s.done.Go(func() {
-		for ; ctx.Err() == nil; pause(ctx, sampleEvery) {
+		for ; ctx.Err() == nil; rig.Pause(ctx, sampleEvery) {
 			if metrics, err := t.metrics(ctx, m); err == nil {
 				s.samples = append(s.samples, sample{at: time.Now(), accepted: int64(metrics[acceptedMetric])})
 			}
@@ -58,7 +59,7 @@ func (s *sampler) mostLost(res *bench.Result, flushed time.Time) int64 {
 			by = max(by, x.accepted)
 		}
 	}
-	return res.AnsweredByTarget[s.node.http] - by + int64(res.Connections)
+	return res.AnsweredByTarget[s.node.HTTP] - by + int64(res.Connections)
 }
 
 // lastFlush returns when the latest flush of the partitions began, by the table.

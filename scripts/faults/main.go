@@ -6,19 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
-)
 
-// Exit statuses.
-const (
-	exitKept   = 0 // every promise was kept
-	exitBroken = 1 // one was broken, or could not be put to the test
-	exitUsage  = 2
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // options of a campaign.
@@ -34,10 +26,7 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	os.Exit(rig.UntilSignal(func(ctx context.Context) int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
 }
 
 // run parses the arguments, runs the campaign and returns the exit status.
@@ -45,24 +34,24 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	opt, list, err := parse(args, errs)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return exitKept
+		return rig.Kept
 	case err != nil:
 		_, _ = fmt.Fprintln(errs, "faults:", err)
-		return exitUsage
+		return rig.Usage
 	case list:
 		for _, s := range scenarios() {
 			_, _ = fmt.Fprintf(out, "%-14s %s\n", s.name, s.promise)
 		}
-		return exitKept
+		return rig.Kept
 	}
 	kept, err := newCampaign(opt, out).run(ctx)
 	if err != nil {
 		_, _ = fmt.Fprintln(errs, "faults:", err)
 	}
 	if err != nil || !kept {
-		return exitBroken
+		return rig.Broken
 	}
-	return exitKept
+	return rig.Kept
 }
 
 // parse returns the options, or that the scenarios are to be listed.
@@ -81,22 +70,16 @@ func parse(args []string, errs io.Writer) (opt options, list bool, err error) {
 	if err := flags.Parse(args); err != nil {
 		return opt, false, err
 	}
-	if opt.seed == 0 {
-		opt.seed = rand.Uint64()
-	}
-	faults := []error{nil}
-	bad := func(broken bool, format string, args ...any) {
-		if broken {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	bad(flags.NArg() > 0, "unexpected argument %q", flags.Arg(0))
-	bad(opt.duration < time.Second, "--duration %v is less than 1s", opt.duration)
-	bad(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
-	bad(opt.connections < nodesAtStart, "--connections %d is less than one for each node", opt.connections)
-	bad(opt.keys < 1 || opt.keys > maxKeys, "--keys %d is not between 1 and %d", opt.keys, maxKeys)
+	opt.seed = rig.Seed(opt.seed)
+	var wrong rig.Complaints
+	wrong.If(flags.NArg() > 0, "unexpected argument %q", flags.Arg(0))
+	wrong.If(opt.duration < time.Second, "--duration %v is less than 1s", opt.duration)
+	wrong.If(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
+	wrong.If(opt.connections < nodesAtStart, "--connections %d is less than one for each node", opt.connections)
+	wrong.If(opt.keys < 1 || opt.keys > maxKeys, "--keys %d is not between 1 and %d", opt.keys, maxKeys)
 	opt.scenarios, err = choose(*names)
-	return opt, list, errors.Join(append(faults, err)...)
+	wrong.Add(err)
+	return opt, list, wrong.Err()
 }
 
 // maxKeys keeps the list of the keys that differ, and a select of all keys, small.

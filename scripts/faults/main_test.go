@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -17,8 +19,8 @@ func TestRun_NamesEveryFaultOfTheArgumentsAtOnce(t *testing.T) {
 	status := run(t.Context(), []string{
 		"--scenario", "add,flood", "--duration", "1ms", "--lease", "2m", "--connections", "1", "--keys", "0", "more",
 	}, &out, &errs)
-	if status != exitUsage {
-		t.Errorf("exit status %d, want %d", status, exitUsage)
+	if status != rig.Usage {
+		t.Errorf("exit status %d, want %d", status, rig.Usage)
 	}
 	for _, want := range []string{`"flood"`, "--duration", "--lease", "--connections", "--keys", `"more"`} {
 		if !strings.Contains(errs.String(), want) {
@@ -29,7 +31,7 @@ func TestRun_NamesEveryFaultOfTheArgumentsAtOnce(t *testing.T) {
 
 func TestRun_ListsEachScenarioWithItsPromise(t *testing.T) {
 	var out, errs bytes.Buffer
-	if status := run(t.Context(), []string{"--list"}, &out, &errs); status != exitKept {
+	if status := run(t.Context(), []string{"--list"}, &out, &errs); status != rig.Kept {
 		t.Fatalf("exit status %d: %s", status, &errs)
 	}
 	if got := strings.Count(out.String(), "\n"); got != len(scenarios()) {
@@ -51,7 +53,7 @@ func TestChoose_KeepsTheOrderOfTheNames(t *testing.T) {
 func TestRun_KeepsThePromisesOnRealProcessesWhenConnectionsToPostgresAreCut(t *testing.T) {
 	var out, errs bytes.Buffer
 	status := run(t.Context(), []string{"--scenario", "pgcut", "--duration", "2s", "--lease", "2s", "--keys", "50", "--seed", "7"}, &out, &errs)
-	if status != exitKept {
+	if status != rig.Kept {
 		t.Fatalf("exit status %d\n%s%s", status, &errs, &out)
 	}
 	for _, want := range []string{"seed 7", "it was hit: ", "answered were exactly ", "exit status 0", "pgcut: kept"} {
@@ -65,7 +67,7 @@ func TestRun_StopsEverythingWhenItIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	var errs bytes.Buffer
 	out := &trigger{on: []byte("nodes are ready"), do: interrupt}
-	if status := run(ctx, []string{"--scenario", "add", "--lease", "2s"}, out, &errs); status != exitBroken {
+	if status := run(ctx, []string{"--scenario", "add", "--lease", "2s"}, out, &errs); status != rig.Broken {
 		t.Errorf("exit status %d", status)
 	}
 	_, folder, _ := strings.Cut(out.text.String(), "logs and program: ")

@@ -2,76 +2,62 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/pinocchio-nose/pinocchio/internal/child"
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
-// member is one node of the cluster under test. Its name and addresses stay the same from one process to the next.
+// member is one node of the cluster under test.
 type member struct {
-	name               string
-	http, peer, gossip string        // host:port
-	space              string        // network namespace; "": the host's
-	store              string        // URL
-	proxy              *pgtest.Proxy // of Postgres, with plan.proxies
-	log                string        // file, of all its processes
-	process            *process
+	rig.Node
+	proxy   *pgtest.Proxy // of Postgres, with plan.proxies
+	process *child.Process
 }
 
 // running says whether the node has a live process, stopped or not.
-func (m *member) running() bool { return m.process != nil && m.process.running() }
+func (m *member) running() bool { return m.process != nil && m.process.Running() }
 
-// arguments are those of "pinocchio serve".
-func (t *trial) arguments(m *member) []string {
-	host, _, _ := net.SplitHostPort(m.http)
-	return []string{
-		"serve", "--name", m.name, "--http", m.http, "--peer", m.peer, "--gossip", m.gossip, "--advertise", host,
-		"--store", m.store, "--data", m.log + ".data", "--lease-ttl", t.opt.lease.String(),
-	}
+// host is the address of all its ports.
+func (m *member) host() string {
+	host, _, _ := net.SplitHostPort(m.HTTP)
+	return host
 }
 
 // launch starts the node's process. It may not be ready yet.
 func (t *trial) launch(m *member) error {
-	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	p, err := m.Start("")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // the child has its own
-	cmd := exec.Command(t.bin, t.arguments(m)...)
-	if m.space != "" {
-		// nsenter becomes the node: the process id is the same.
-		cmd = exec.Command("nsenter", append([]string{"--net=/run/netns/" + m.space, t.bin}, t.arguments(m)...)...)
-	}
-	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
-	cmd.Stdout, cmd.Stderr = io.Writer(log), io.Writer(log)
-	if m.process, err = start(cmd); err != nil {
-		return fmt.Errorf("start %s: %w", m.name, err)
-	}
+	m.process = p
 	return nil
 }
 
 // newMember gives the node its addresses. It is not started.
 func (t *trial) newMember(name string) (*member, error) {
-	m := &member{name: name, log: fmt.Sprintf("%s/%s.log", t.folder, name), store: t.pg.URL(database)}
+	log := filepath.Join(t.folder, name+".log")
+	m := &member{Node: rig.Node{
+		Program: t.bin, Name: name, Store: t.pg.URL(database), Data: log + ".data", Log: log, Lease: t.opt.lease,
+	}}
 	host := "127.0.0.1"
 	if t.network != nil {
-		m.space, host = t.network.place(len(t.members))
-		m.store = pgtest.URL(t.network.storeAddr(), database)
+		m.Space, host = t.network.place(len(t.members))
+		m.Store = pgtest.URL(t.network.storeAddr(), database)
 	}
 	if t.plan.proxies {
 		var err error
 		if m.proxy, err = pgtest.LaunchProxy("127.0.0.1:0", t.pg.Addr()); err != nil {
 			return nil, err
 		}
-		m.store = pgtest.URL(m.proxy.Addr(), database)
+		m.Store = pgtest.URL(m.proxy.Addr(), database)
 	}
-	for _, at := range []*string{&m.http, &m.peer, &m.gossip} {
+	for _, at := range []*string{&m.HTTP, &m.Peer, &m.Gossip} {
 		port, err := t.freePort()
 		if err != nil {
 			return nil, err

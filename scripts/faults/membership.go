@@ -5,10 +5,14 @@ import (
 	"errors"
 	"syscall"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // third of the duration is when the fault comes: the load runs evenly before it, and long enough behind it.
-func (t *trial) third(ctx context.Context, l *load) { pause(ctx, t.opt.duration/3-time.Since(l.began)) }
+func (t *trial) third(ctx context.Context, l *load) {
+	rig.Pause(ctx, t.opt.duration/3-time.Since(l.began))
+}
 
 // addNode lets a fourth node join.
 func addNode(ctx context.Context, t *trial) error {
@@ -39,7 +43,7 @@ func addNode(ctx context.Context, t *trial) error {
 		return err
 	}
 	t.flawless(res, a)
-	t.rep.promise(res.AnsweredByTarget[fourth.http] > 0, "the new node took load: it answered %d requests", res.AnsweredByTarget[fourth.http])
+	t.rep.promise(res.AnsweredByTarget[fourth.HTTP] > 0, "the new node took load: it answered %d requests", res.AnsweredByTarget[fourth.HTTP])
 	return nil
 }
 
@@ -51,8 +55,8 @@ func removeNode(ctx context.Context, t *trial) error {
 	}
 	t.third(ctx, l)
 	leaver := t.pick()
-	t.rep.note("SIGTERM to %s", leaver.name)
-	leaver.process.signal(syscall.SIGTERM)
+	t.rep.note("SIGTERM to %s", leaver.Name)
+	leaver.process.Signal(syscall.SIGTERM)
 	t.expectExit(leaver)
 	if err := t.awaitBalance(ctx); err != nil {
 		return err
@@ -72,13 +76,13 @@ func rollNodes(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/6)
+	rig.Pause(ctx, t.opt.duration/6)
 	for _, m := range t.members {
 		began := time.Now()
 		if err := errors.Join(t.restart(m), t.awaitBalance(ctx)); err != nil {
 			return err
 		}
-		t.rep.note("%s is back with its share, %.2f s after its SIGTERM", m.name, time.Since(began).Seconds())
+		t.rep.note("%s is back with its share, %.2f s after its SIGTERM", m.Name, time.Since(began).Seconds())
 	}
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
-	"strings"
 
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // network gives each node a network namespace of its own, with a cable to each other one and to the host, so that packets
@@ -19,18 +17,14 @@ type network struct {
 	tag    string // begins the names of namespaces and of the host's ends of cables
 	prefix string // of the addresses: "10.x.y."
 	spaces int
+	cuts   []cut
 	store  *pgtest.Proxy // of Postgres, which listens on the host's loopback interface only
 }
 
-// newNetwork makes places for all nodes. It needs root, ip, nsenter and iptables.
+// newNetwork makes places for all nodes. It needs root, ip and nsenter.
 func newNetwork(postgres string) (*network, error) {
-	for _, program := range []string{"ip", "nsenter", "iptables"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%w: %w", errNotHere, err)
-		}
-	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("%w: network namespaces need root", errNotHere)
+	if err := rig.NeedNetwork("ip", "nsenter"); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotHere, err)
 	}
 	n := &network{
 		tag:    fmt.Sprintf("pf%d", os.Getpid()),
@@ -54,7 +48,7 @@ const hostsEnd = -1
 // add makes the namespace of node i, its address, and its cables to the host and to the nodes before it.
 func (n *network) add(i int) error {
 	space := n.space(i)
-	if err := command("ip netns add " + space); err != nil {
+	if err := rig.Run("ip netns add " + space); err != nil {
 		return err
 	}
 	n.spaces++
@@ -72,12 +66,10 @@ func (n *network) add(i int) error {
 			fmt.Sprintf("ip -n %s link add to%d type veth peer name to%d netns %s", space, j, i, n.space(j)),
 			n.attach(i, j), n.attach(j, i), n.route(i, j), n.route(j, i))
 	}
-	for _, c := range commands {
-		if err := command(c); err != nil {
-			return err
-		}
+	if err := rig.Run(commands...); err != nil {
+		return err
 	}
-	return nil
+	return rig.PrepareDrops(space)
 }
 
 // attach sets the end of a cable up, and route sends there what goes to its other end.
@@ -98,30 +90,38 @@ func (n *network) place(i int) (space, host string) { return n.space(i), n.host(
 // storeAddr is where nodes reach Postgres.
 func (n *network) storeAddr() string { return n.store.Addr() }
 
+// cut is a way that packets take no more, where they would arrive.
+type cut struct {
+	space string
+	way   rig.Direction
+}
+
 // cut drops all packets between one node and the others, in both directions and where they arrive: a sender is told nothing.
 func (n *network) cut(one *member, others []*member) error {
 	for _, o := range others {
-		if err := errors.Join(drop(one, o), drop(o, one)); err != nil {
+		if err := errors.Join(n.drop(one, o), n.drop(o, one)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func drop(at, from *member) error {
-	host, _, err := net.SplitHostPort(from.http)
-	if err != nil {
-		return err
+func (n *network) drop(at, from *member) error {
+	c := cut{space: at.Space, way: rig.Direction{From: from.host(), To: at.host()}}
+	err := rig.Drop(c.space, c.way)
+	if err == nil {
+		n.cuts = append(n.cuts, c)
 	}
-	return command("ip netns exec " + at.space + " iptables -A INPUT -s " + host + " -j DROP")
+	return err
 }
 
 // heal lets all packets pass again.
 func (n *network) heal() error {
 	var errs []error
-	for i := range n.spaces {
-		errs = append(errs, command("ip netns exec "+n.space(i)+" iptables -F"))
+	for _, c := range n.cuts {
+		errs = append(errs, rig.Pass(c.space, c.way))
 	}
+	n.cuts = nil
 	return errors.Join(errs...)
 }
 
@@ -132,16 +132,7 @@ func (n *network) close() error {
 	}
 	var errs []error
 	for i := range n.spaces {
-		errs = append(errs, command("ip netns del "+n.space(i))) // its ends of cables go with it, and with them the others
+		errs = append(errs, rig.Run("ip netns del "+n.space(i))) // its ends of cables go with it, and with them the others
 	}
 	return errors.Join(errs...)
-}
-
-// command runs a program that is quiet when all is well. No argument holds a blank.
-func command(line string) error {
-	args := strings.Fields(line)
-	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // probePrefix begins the keys of probes.
@@ -28,7 +30,7 @@ func probes(of map[int]bool, via []*member, round int) (all []*probe) {
 	for partition := range of {
 		for _, m := range via {
 			all = append(all, &probe{
-				via: m, partition: partition, key: keyIn(partition, fmt.Sprintf("%s%d:%d:%s:", probePrefix, round, partition, m.name)),
+				via: m, partition: partition, key: keyIn(partition, fmt.Sprintf("%s%d:%d:%s:", probePrefix, round, partition, m.Name)),
 			})
 		}
 	}
@@ -41,7 +43,7 @@ const probeLimit = 10 * time.Second
 // run returns when the probe is content, or with ctx.
 func (p *probe) run(ctx context.Context, t *trial) {
 	const between = 5 * time.Millisecond
-	for ; p.counted.IsZero() && ctx.Err() == nil; pause(ctx, between) {
+	for ; p.counted.IsZero() && ctx.Err() == nil; rig.Pause(ctx, between) {
 		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeLimit)
 		fate := t.increment(ask, p.via, p.key)
 		cancel()
@@ -56,7 +58,7 @@ func (p *probe) run(ctx context.Context, t *trial) {
 		case refused:
 		}
 	}
-	for ; p.told.IsZero() && ctx.Err() == nil; pause(ctx, between) {
+	for ; p.told.IsZero() && ctx.Err() == nil; rig.Pause(ctx, between) {
 		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeLimit)
 		value, stale, err := t.total(ask, p.via, p.key)
 		cancel()
@@ -66,7 +68,7 @@ func (p *probe) run(ctx context.Context, t *trial) {
 		p.told = time.Now()
 		// Only this probe adds to its key, and an answer without "later" means that every later read sees it.
 		if value < p.answered || value > p.answered+p.unknown {
-			p.wrong = fmt.Sprintf("%s through %s: %d, answered %d, unknown %d", p.key, p.via.name, value, p.answered, p.unknown)
+			p.wrong = fmt.Sprintf("%s through %s: %d, answered %d, unknown %d", p.key, p.via.Name, value, p.answered, p.unknown)
 		}
 	}
 }
@@ -84,7 +86,7 @@ func (t *trial) recovered(ctx context.Context, since time.Time, limit time.Durat
 	wrong := 0
 	for _, p := range all {
 		if p.told.IsZero() {
-			return 0, 0, fmt.Errorf("partition %d through %s: not counted or not told within %v", p.partition, p.via.name, limit)
+			return 0, 0, fmt.Errorf("partition %d through %s: not counted or not told within %v", p.partition, p.via.Name, limit)
 		}
 		if p.wrong != "" && wrong < 5 {
 			t.rep.note("      %s", p.wrong)
@@ -111,6 +113,6 @@ func (t *trial) settleProbes(ctx context.Context, all []*probe) {
 		}
 		return nil
 	}
-	err := await(ctx, settleLimit, "the probes' increments in the table", off)
+	err := rig.Await(ctx, settleLimit, "the probes' increments in the table", off)
 	t.rep.promise(err == nil, "the table has every increment of %d probes once%s", len(all), because(err))
 }

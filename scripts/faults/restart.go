@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // restartAll stops all nodes in order and starts them again; then the same with kill -9.
@@ -22,7 +23,7 @@ func restartAll(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/4)
+	rig.Pause(ctx, t.opt.duration/4)
 	res, a, err := t.settle(ctx, l)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (t *trial) stopAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/4)
+	rig.Pause(ctx, t.opt.duration/4)
 	res, a, err := t.settle(ctx, l)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (t *trial) stopAll(ctx context.Context) error {
 		return err
 	}
 	for _, m := range t.members {
-		m.process.signal(syscall.SIGTERM)
+		m.process.Signal(syscall.SIGTERM)
 	}
 	for _, m := range t.members {
 		t.expectExit(m)
@@ -108,16 +109,16 @@ func (t *trial) crashAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, t.opt.duration/4+t.upTo(flushInterval))
+	rig.Pause(ctx, t.opt.duration/4+t.upTo(flushInterval))
 	for _, m := range t.members {
-		m.process.signal(syscall.SIGKILL)
+		m.process.Signal(syscall.SIGKILL)
 	}
 	l.stop() // what is under way has no answer any more
 	for _, m := range t.members {
-		m.process.kill()
+		m.process.Kill()
 	}
 	t.rep.note("kill -9 of all nodes")
-	pause(ctx, lateFlush)
+	rig.Pause(ctx, lateFlush)
 	had, err := t.table(loadPrefix)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // splitNodes cuts one node off from the others, while it and they still reach Postgres and their clients.
@@ -16,8 +18,8 @@ func splitNodes(ctx context.Context, t *trial) error {
 	if err := t.network.cut(victim, t.others(victim)); err != nil {
 		return err
 	}
-	t.rep.note("%s and the others drop each other's packets", victim.name)
-	pause(ctx, t.beyondLease())
+	t.rep.note("%s and the others drop each other's packets", victim.Name)
+	rig.Pause(ctx, t.beyondLease())
 	if err := t.network.heal(); err != nil {
 		return err
 	}

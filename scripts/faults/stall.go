@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // beyondLease is how long a node is paused: the others have taken its partitions well before the end.
@@ -24,8 +25,8 @@ type absence struct {
 func pauseNode(ctx context.Context, t *trial) error {
 	return t.absent(ctx, absence{
 		what:  "SIGSTOP",
-		begin: func(m *member) { m.process.signal(syscall.SIGSTOP) },
-		end:   func(m *member) { m.process.signal(syscall.SIGCONT) },
+		begin: func(m *member) { m.process.Signal(syscall.SIGSTOP) },
+		end:   func(m *member) { m.process.Signal(syscall.SIGCONT) },
 	})
 }
 
@@ -53,27 +54,27 @@ func (t *trial) absent(ctx context.Context, away absence) error {
 	}
 	began := time.Now()
 	away.begin(victim)
-	t.rep.note("%s %s, which owns %d partitions", away.what, victim.name, len(owned))
-	pause(ctx, away.trusted)
+	t.rep.note("%s %s, which owns %d partitions", away.what, victim.Name, len(owned))
+	rig.Pause(ctx, away.trusted)
 	all := probes(owned, t.others(victim), 0)
 	counting, totals, err := t.recovered(ctx, began, 2*t.opt.lease+settleLimit, all)
 	if err != nil {
 		return err
 	}
 	t.inTime(counting, totals)
-	pause(ctx, t.beyondLease()-time.Since(began))
+	rig.Pause(ctx, t.beyondLease()-time.Since(began))
 	left, err := t.ownedBy(victim)
 	if err != nil {
 		return err
 	}
-	t.rep.promise(len(left) == 0, "Postgres says that %s owns nothing any more (%d)", victim.name, len(left))
+	t.rep.promise(len(left) == 0, "Postgres says that %s owns nothing any more (%d)", victim.Name, len(left))
 	away.end(victim)
 	over := time.Now()
-	t.rep.note("end of %s %s, after %.2f s", away.what, victim.name, over.Sub(began).Seconds())
+	t.rep.note("end of %s %s, after %.2f s", away.what, victim.Name, over.Sub(began).Seconds())
 	if err := t.awaitBalance(ctx); err != nil {
 		return err
 	}
-	t.rep.note("%s has its share again, %.2f s later", victim.name, time.Since(over).Seconds())
+	t.rep.note("%s has its share again, %.2f s later", victim.Name, time.Since(over).Seconds())
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/bench"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // gust is a fault that lasts for a while.
@@ -25,7 +26,7 @@ func storm(ctx context.Context, t *trial) error {
 	}
 	rounds := 0
 	for ; rounds < 2 || time.Since(l.began) < t.opt.duration; rounds++ {
-		pause(ctx, t.upTo(flushInterval))
+		rig.Pause(ctx, t.upTo(flushInterval))
 		if rounds%3 == 2 {
 			err = t.restart(t.pick())
 		} else {
@@ -54,11 +55,11 @@ func (t *trial) blow(ctx context.Context) error {
 	first, second := gusts[0], gusts[1]
 	t.rep.note("%s, and %s", first.what, second.what)
 	first.begin()
-	pause(ctx, t.upTo(t.opt.lease/2))
+	rig.Pause(ctx, t.upTo(t.opt.lease/2))
 	second.begin()
-	pause(ctx, t.upTo(t.beyondLease()))
+	rig.Pause(ctx, t.upTo(t.beyondLease()))
 	errs = append(errs, first.end())
-	pause(ctx, t.upTo(t.opt.lease/2))
+	rig.Pause(ctx, t.upTo(t.opt.lease/2))
 	return errors.Join(append(errs, second.end())...)
 }
 
@@ -68,17 +69,17 @@ func (t *trial) gusts() []gust {
 	paused, stalled, cut := away(), away(), t.pick()
 	return []gust{
 		{
-			what:  "SIGSTOP " + paused.name,
-			begin: func() { paused.process.signal(syscall.SIGSTOP) },
-			end:   func() error { paused.process.signal(syscall.SIGCONT); return nil },
+			what:  "SIGSTOP " + paused.Name,
+			begin: func() { paused.process.Signal(syscall.SIGSTOP) },
+			end:   func() error { paused.process.Signal(syscall.SIGCONT); return nil },
 		},
 		{
-			what:  "silence between Postgres and " + stalled.name,
+			what:  "silence between Postgres and " + stalled.Name,
 			begin: func() { stalled.proxy.Stall(true) },
 			end:   func() error { stalled.proxy.Stall(false); return nil },
 		},
 		{
-			what:  "a commit's reply to " + cut.name + " dropped, then all connections to Postgres cut",
+			what:  "a commit's reply to " + cut.Name + " dropped, then all connections to Postgres cut",
 			begin: func() { cut.proxy.DropReply(loadPrefix) },
 			end: func() error {
 				for _, m := range t.members {
@@ -97,8 +98,8 @@ func (t *trial) gusts() []gust {
 
 // restart stops a node in order and starts it again.
 func (t *trial) restart(m *member) error {
-	t.rep.note("SIGTERM to %s", m.name)
-	m.process.signal(syscall.SIGTERM)
+	t.rep.note("SIGTERM to %s", m.Name)
+	m.process.Signal(syscall.SIGTERM)
 	t.expectExit(m)
 	return t.launch(m)
 }

@@ -91,7 +91,7 @@ func (v loadValues) Values(_ context.Context, keys []string) (map[string]int64, 
 // ownedBy returns the partitions that Postgres says are the node's.
 func (t *trial) ownedBy(m *member) (map[int]bool, error) {
 	rows, err := t.rows(fmt.Sprintf(
-		"select partition from partition_owner o join nodes n on n.id = o.owner where n.name = '%s' and n.closed_at is null", m.name))
+		"select partition from partition_owner o join nodes n on n.id = o.owner where n.name = '%s' and n.closed_at is null", m.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 const (
@@ -81,16 +82,16 @@ func (t *trial) end(graceful bool) error {
 	var live []*member
 	for _, m := range t.live() {
 		live = append(live, m)
-		m.process.signal(syscall.SIGCONT)
+		m.process.Signal(syscall.SIGCONT)
 		if graceful {
-			m.process.signal(syscall.SIGTERM)
+			m.process.Signal(syscall.SIGTERM)
 		}
 	}
 	for _, m := range live {
 		if graceful {
 			t.expectExit(m)
 		}
-		m.process.kill()
+		m.process.Kill()
 	}
 	if graceful && t.sum != "" {
 		sum, err := t.tableSum()
@@ -114,48 +115,21 @@ func (t *trial) end(graceful bool) error {
 // expectExit waits for the end of a node that got SIGTERM, and promises status 0.
 func (t *trial) expectExit(m *member) {
 	began := time.Now()
-	code, ended := m.process.exit(exitLimit)
+	code, ended := m.process.Exit(exitLimit)
 	switch {
 	case !ended:
-		t.rep.breaks("%s did not end within %v of SIGTERM", m.name, exitLimit)
+		t.rep.breaks("%s did not end within %v of SIGTERM", m.Name, exitLimit)
 	case code != 0:
-		t.rep.breaks("%s ended with exit status %d", m.name, code)
+		t.rep.breaks("%s ended with exit status %d", m.Name, code)
 	default:
-		t.rep.note("%s ended with exit status 0, after %.1f s", m.name, time.Since(began).Seconds())
-	}
-}
-
-// await asks, every 20 ms, until condition returns nil.
-func await(ctx context.Context, limit time.Duration, what string, condition func() error) error {
-	deadline := time.Now().Add(limit)
-	for {
-		err := condition()
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case time.Now().After(deadline):
-			return fmt.Errorf("%s: not within %v: %w", what, limit, err)
-		}
-		pause(ctx, 20*time.Millisecond)
-	}
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		t.rep.note("%s ended with exit status 0, after %.1f s", m.Name, time.Since(began).Seconds())
 	}
 }
 
 // awaitBalance waits until all live nodes agree that they, and nobody else, own what the ring gives them.
 func (t *trial) awaitBalance(ctx context.Context) error {
 	limit := settleLimit + 2*t.opt.lease
-	return await(ctx, limit, "a balanced cluster", func() error {
+	return rig.Await(ctx, limit, "a balanced cluster", func() error {
 		live := t.live()
 		for _, m := range live {
 			if _, _, err := t.get(ctx, m, "/readyz"); err != nil {
@@ -166,7 +140,7 @@ func (t *trial) awaitBalance(ctx context.Context) error {
 				return err
 			}
 			if err := s.balanced(live); err != nil {
-				return fmt.Errorf("%s says: %w", m.name, err)
+				return fmt.Errorf("%s says: %w", m.Name, err)
 			}
 		}
 		return nil

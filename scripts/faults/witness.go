@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // witnessPrefix begins the keys of witnesses.
@@ -56,7 +58,7 @@ func (t *trial) testify(ctx context.Context, adders, readers []*member) *watcher
 }
 
 func (w *witness) run(ctx context.Context, t *trial) {
-	for ; ctx.Err() == nil; pause(ctx, witnessPause) {
+	for ; ctx.Err() == nil; rig.Pause(ctx, witnessPause) {
 		first, second := w.adders[w.rng.IntN(len(w.adders))], w.readers[w.rng.IntN(len(w.readers))]
 		w.add(t, first)
 		if first != second {
@@ -91,7 +93,7 @@ func (w *witness) read(t *trial, via *member) {
 	w.reads++
 	if high := w.answered + w.unknown; value < w.low || value > high {
 		w.wrong = append(w.wrong, fmt.Sprintf("%s: %s through %s: %d, must be %d to %d",
-			time.Now().UTC().Format("15:04:05.000"), w.key, via.name, value, w.low, high))
+			time.Now().UTC().Format("15:04:05.000"), w.key, via.Name, value, w.low, high))
 	}
 	w.low = max(w.low, value)
 }
@@ -109,7 +111,7 @@ func (t *trial) heard(ctx context.Context, w *watchers) {
 		t.rep.note("      %s", text)
 	}
 	t.rep.promise(len(wrong) == 0 && reads > 0, "each of %d reads, made through another node right after an increment, shows every increment counted before (%d do not)", reads, len(wrong))
-	err := await(ctx, settleLimit, "the witnesses' increments in the table", func() error {
+	err := rig.Await(ctx, settleLimit, "the witnesses' increments in the table", func() error {
 		table, err := t.table(witnessPrefix)
 		if err != nil {
 			return err

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // Addresses of the hub: nodes reach Postgres at the one, clients come from the other.
@@ -21,15 +21,12 @@ type Hub struct {
 	places int
 
 	mu   sync.Mutex
-	cuts map[Direction]int // how many faults cut it
+	cuts map[rig.Direction]int // how many faults cut it
 }
-
-// Direction is a way that packets take, from one address to another.
-type Direction struct{ From, To string }
 
 // NewHub makes the namespaces of that many places. The program is inside (Isolate).
 func NewHub(places int) (*Hub, error) {
-	h := &Hub{tag: fmt.Sprintf("chaos%d", os.Getpid()), cuts: map[Direction]int{}}
+	h := &Hub{tag: fmt.Sprintf("chaos%d", os.Getpid()), cuts: map[rig.Direction]int{}}
 	if err := ip("addr add "+Store+"/32 dev lo", "addr add "+Clients+"/32 dev lo"); err != nil {
 		return nil, err
 	}
@@ -64,20 +61,19 @@ func (h *Hub) Space(i int) string { return fmt.Sprintf("%s-%d", h.tag, i) }
 func Host(i int) string    { return fmt.Sprintf("10.77.%d.2", i+1) }
 func gateway(i int) string { return fmt.Sprintf("10.77.%d.1", i+1) }
 
-// Cut drops the packets of a direction until as many calls of Heal. It is a routing rule of the hub's, before all others: no
-// packet of an open connection goes round it.
-func (h *Hub) Cut(d Direction) error {
+// Cut drops the packets of a direction, of open connections too, until as many calls of Heal.
+func (h *Hub) Cut(d rig.Direction) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cuts[d]++
 	if h.cuts[d] > 1 {
 		return nil
 	}
-	return ip("rule add pref 10 from " + d.From + " to " + d.To + " blackhole")
+	return rig.Drop("", d)
 }
 
 // Heal takes one Cut back.
-func (h *Hub) Heal(d Direction) error {
+func (h *Hub) Heal(d rig.Direction) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.cuts[d] == 0 {
@@ -87,7 +83,7 @@ func (h *Hub) Heal(d Direction) error {
 	if h.cuts[d] > 0 {
 		return nil
 	}
-	return ip("rule del pref 10 from " + d.From + " to " + d.To + " blackhole")
+	return rig.Pass("", d)
 }
 
 // Close removes the namespaces. No process is in them any more.
@@ -102,10 +98,8 @@ func (h *Hub) Close() error {
 
 // ip runs "ip" once for each line. No argument holds a blank.
 func ip(lines ...string) error {
-	for _, line := range lines {
-		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", line, err, strings.TrimSpace(string(out)))
-		}
+	for i, line := range lines {
+		lines[i] = "ip " + line
 	}
-	return nil
+	return rig.Run(lines...)
 }

@@ -1,12 +1,12 @@
 package netns
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"syscall"
+
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 // mark is in the environment of a program that is inside; it holds its process id, so that a child is not taken for it.
@@ -18,13 +18,8 @@ func Isolate() error {
 	if os.Getenv(mark) == fmt.Sprint(os.Getpid()) {
 		return settle()
 	}
-	for _, program := range []string{"ip", "nsenter"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("install iproute2 and util-linux: %w", err)
-		}
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("network namespaces need root: run it as root, or with sudo")
+	if err := rig.NeedNetwork("ip", "nsenter"); err != nil {
+		return err
 	}
 	runtime.LockOSThread() // Unshare is for this thread, which becomes the whole process
 	defer runtime.UnlockOSThread()
@@ -46,13 +41,13 @@ func settle() error {
 	if err := syscall.Mount("none", spaces, "tmpfs", 0, "size=64k"); err != nil {
 		return fmt.Errorf("mount %s: %w", spaces, err)
 	}
-	// Sums must not depend on which packets may skip the rules: see Hub.Cut.
-	for path, value := range map[string]string{"ip_forward": "1", "ip_early_demux": "0"} {
-		if err := os.WriteFile("/proc/sys/net/ipv4/"+path, []byte(value), 0o644); err != nil {
-			return err
-		}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		return err
 	}
-	return ip("link set lo up", "rule add pref 1000 lookup local", "rule del pref 0")
+	if err := ip("link set lo up"); err != nil {
+		return err
+	}
+	return rig.PrepareDrops("")
 }
 
 // spaces is where "ip netns" keeps names.
