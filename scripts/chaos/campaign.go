@@ -33,7 +33,7 @@ func (w *world) campaign(ctx context.Context) (*report, error) {
 	if rep.Missing, err = load.probe(ctx); err != nil {
 		return rep, err
 	}
-	if err := w.checkClocks(); err != nil {
+	if err := w.checkNodes(); err != nil {
 		return rep, err
 	}
 	w.disturb(ctx, load)

@@ -60,7 +60,7 @@ func (n *Node) command() (*exec.Cmd, error) {
 	}
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0") // a node with the race detector tells its log of a race, and goes on
 	cmd.Env = append(cmd.Env, n.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}    // Ctrl-C at a terminal is for this program, which then ends its children
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at a terminal is for this program, which then ends its children
 	return cmd, nil
 }
 
