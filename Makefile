@@ -81,11 +81,14 @@ faults: ## campaign on real processes and a real Postgres: kills, pauses, splits
 	scripts/need postgres
 	$(WITH_POSTGRES) go run ./scripts/faults $(FAULTS)
 
-chaos: build ## many faults at once on real processes, by a seeded schedule, every answer checked: DURATION=10m SEED=n NODES=3..5; root
+chaos: ## many faults at once on real processes, by a seeded schedule, every answer checked: DURATION=10m SEED=n NODES=3..5; root
 	scripts/need postgres
+	scripts/need faketime || true # the report says what is left out
 	mkdir -p .run
 	CGO_ENABLED=0 go build -o .run/chaos ./scripts/chaos
-	$(WITH_POSTGRES) .run/chaos --bin bin/pinocchio --duration $(DURATION) --seed $(SEED) --nodes $(NODES) $(CHAOS)
+	go run ./scripts/chaos/overlay .run/overlay
+	CGO_ENABLED=0 go build -overlay .run/overlay/overlay.json -o .run/pinocchio-stepped ./cmd/pinocchio
+	$(WITH_POSTGRES) .run/chaos --bin .run/pinocchio-stepped --duration $(DURATION) --seed $(SEED) --nodes $(NODES) $(CHAOS)
 
 screenshots: build ## pictures of the live page, in docs/images, from a cluster that is loaded, killed and joined
 	scripts/need postgres chromium

@@ -28,6 +28,7 @@ type Server struct {
 	home     string // temporary folder: data and log
 	as       *account
 	port     int
+	env      []string      // what the server's processes get beside this program's
 	process  *process      // nil: not running
 	next     atomic.Uint32 // number of the next database
 }
@@ -152,6 +153,9 @@ func (s *Server) psql(database, sql string) (string, error) {
 	return strings.TrimRight(out.String(), "\n"), nil
 }
 
+// SetEnv gives the server's processes these variables, NAME=value, from the next Restart on.
+func (s *Server) SetEnv(env ...string) { s.env = env }
+
 // Restart starts a server that was stopped or killed, with crash recovery if need be, and waits until it answers.
 func (s *Server) Restart() error {
 	if s.process != nil {
@@ -170,6 +174,7 @@ func (s *Server) Restart() error {
 		"-c", "timezone=UTC",
 	)
 	cmd.Dir = s.home
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = s.as.attributes()
 	started, err := child.Start(cmd)

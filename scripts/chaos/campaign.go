@@ -33,6 +33,9 @@ func (w *world) campaign(ctx context.Context) (*report, error) {
 	if rep.Missing, err = load.probe(ctx); err != nil {
 		return rep, err
 	}
+	if err := w.checkNodes(); err != nil {
+		return rep, err
+	}
 	w.disturb(ctx, load)
 	if err := ctx.Err(); err != nil {
 		return rep, errors.New("interrupted")
@@ -73,7 +76,9 @@ func (w *world) startAll(ctx context.Context) error {
 
 // disturb puts on the load, lets the faults happen, and returns when both have ended and every repeated call is answered or given up.
 func (w *world) disturb(ctx context.Context, load *workload) {
-	plan := schedule.Plan(schedule.Settings{Seed: w.opt.seed, Duration: w.opt.duration, Nodes: w.opt.nodes, Spare: spares})
+	plan := schedule.Plan(schedule.Settings{
+		Seed: w.opt.seed, Duration: w.opt.duration, Nodes: w.opt.nodes, Spare: spares, Only: w.opt.only, Often: w.opt.often,
+	})
 	loading, stop := context.WithCancel(ctx)
 	giveUp, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -81,6 +86,7 @@ func (w *world) disturb(ctx context.Context, load *workload) {
 	began := time.Now()
 	w.inject(ctx, plan)
 	rig.Pause(ctx, w.opt.duration-time.Since(began))
+	w.catchUp()
 	for _, m := range w.members {
 		m.proxy.Disarm()
 	}
@@ -137,10 +143,7 @@ func (w *world) tell(load *workload, rep *report) {
 		}
 		rep.Faults = append(rep.Faults, c)
 	}
-	rep.NotInjected = []string{
-		"clock step: Linux has one real-time clock for all namespaces, so a step for one process would be one of the host's; " +
-			"nodes keep leases on the monotonic clock",
-	}
+	rep.NotInjected = w.times.missing()
 	if w.members[0].disk == "" {
 		rep.NotInjected = append(rep.NotInjected, "disk full: this build has no journal (no --data)")
 	}

@@ -73,6 +73,10 @@ func (w *world) apply(ctx context.Context, f schedule.Fault) error {
 		m.proxy.Delay(0)
 	case schedule.DiskFull:
 		return w.fillDisk(ctx, m, f.For)
+	case schedule.ClockNode:
+		return w.stepNode(ctx, m, f.Lag, f.For)
+	case schedule.ClockStore:
+		return w.stepStore(ctx, f.Lag, f.For)
 	}
 	return nil
 }

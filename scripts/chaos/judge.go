@@ -133,6 +133,9 @@ func (w *world) linearize(calls []history.Call, rep *report) {
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		dirty := strings.HasPrefix(key, familyTotal+"/")
 		verdict := check.Linear(byKey[key], dirty, w.opt.search)
+		if dirty && verdict == check.Illegal {
+			verdict = check.AroundSteps(byKey[key], w.stepped(), w.opt.search)
+		}
 		rep.Linear[verdict]++
 		switch verdict {
 		case check.Illegal:

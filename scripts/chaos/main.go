@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/schedule"
 	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
@@ -26,6 +29,8 @@ type options struct {
 	search   time.Duration // limit of the search of one key's history
 	json     string        // file for the report; "": none
 	keep     bool          // the folder also of a run without a failure
+	only     []schedule.Kind
+	often    float64 // times as often as usual
 }
 
 func main() {
@@ -58,6 +63,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.DurationVar(&opt.lease, "lease", 4*time.Second, "lease of the nodes")
 	flags.DurationVar(&opt.search, "search", 10*time.Second, "limit of the search for an order of one counter's calls")
 	flags.StringVar(&opt.json, "json", "", "write the report as JSON to this file")
+	flags.Func("only", "inject these kinds of faults only, separated by commas", opt.takeOnly)
+	flags.Float64Var(&opt.often, "often", 1, "faults come so many times as often as usual")
 	flags.BoolVar(&opt.keep, "keep", false, "keep logs and history also when all is well")
 	if err := flags.Parse(args); err != nil {
 		return opt, err
@@ -69,6 +76,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	wrong.If(opt.nodes < 3 || opt.nodes > 5, "--nodes %d is not between 3 and 5", opt.nodes)
 	wrong.If(opt.rate < 1 || opt.clients < 1, "--rate and --clients must be at least 1")
 	wrong.If(opt.lease < time.Second || opt.lease > time.Minute, "--lease %v is not between 1s and 1m", opt.lease)
+	wrong.If(opt.often < 0.1 || opt.often > 20, "--often %v is not between 0.1 and 20", opt.often)
 	wrong.If(opt.search <= 0, "--search %v is not positive", opt.search)
 	if _, err := os.Stat(opt.bin); err != nil {
 		wrong.Add(fmt.Errorf("%w: make build, or set --bin", err))
@@ -77,6 +85,18 @@ func parse(args []string, errs io.Writer) (options, error) {
 	opt.bin, err = filepath.Abs(opt.bin)
 	wrong.Add(err)
 	return opt, wrong.Err()
+}
+
+// takeOnly parses --only.
+func (o *options) takeOnly(text string) error {
+	for name := range strings.SplitSeq(text, ",") {
+		kind := schedule.Kind(name)
+		if !slices.Contains(schedule.Kinds(), kind) {
+			return fmt.Errorf("%q is none of %v", name, schedule.Kinds())
+		}
+		o.only = append(o.only, kind)
+	}
+	return nil
 }
 
 // run makes the world, lets the campaign happen in it, and tells what came of it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/internal/child"
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
@@ -29,6 +30,7 @@ type member struct {
 	place int
 	proxy *pgproxy.Proxy
 	disk  string // a file system of its own, with its journal; "": this build has no journal
+	clock *clock.Node
 
 	life   sync.Mutex // held by who starts or ends its process
 	gone   bool       // no more processes; guarded by life

@@ -30,7 +30,7 @@ type report struct {
 	IdempotentKeys  int                        `json:"idempotent_counters"`
 	IdempotentExact int                        `json:"idempotent_counters_exact"`
 	Compared        int                        `json:"values_compared_with_table"`
-	Linear          [check.Illegal + 1]int     `json:"linearizable_flickering_inconclusive_illegal"`
+	Linear          [check.Illegal + 1]int     `json:"linearizable_flickering_stepped_inconclusive_illegal"`
 	FailedStarts    int                        `json:"starts_given_up"`
 	BadLeaves       int                        `json:"leaves_with_status"`
 	Ended           []string                   `json:"processes_at_risk"`

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/check"
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/clock"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/netns"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/pgproxy"
@@ -44,10 +45,12 @@ type world struct {
 	book    *history.Book
 	watch   *watch
 	events  *os.File
+	times   times // of day
 
 	mu struct {
 		sync.Mutex
 		injected, skipped, sprung map[schedule.Kind]int
+		steps                     []check.Span // around steps of Postgres' clock
 		violations                []string
 		failedStarts, badLeaves   int
 		risks                     check.Risks
@@ -90,6 +93,9 @@ func (w *world) build(ctx context.Context) (err error) {
 	if w.pg, err = pgtest.Launch(); err != nil {
 		return err
 	}
+	if err := w.fakeStore(); err != nil {
+		return err
+	}
 	if _, err := w.pg.SQL("postgres", "create database "+database); err != nil {
 		return err
 	}
@@ -117,6 +123,10 @@ func (w *world) hasJournal(ctx context.Context) (bool, error) {
 // addMember makes a node, its proxy and its disk, and starts nothing.
 func (w *world) addMember(place int, journal bool) (err error) {
 	m := newMember(w, place)
+	if m.clock, err = clock.NewNode(filepath.Join(w.folder, m.Name+".clock")); err != nil {
+		return err
+	}
+	m.Env = append(m.Env, m.clock.Environment())
 	m.proxy, err = pgproxy.Listen(netns.Store+":0", w.pg.Addr(), flushMarker, w.sprang)
 	if err != nil {
 		return err

@@ -19,12 +19,14 @@ const (
 	// Flickering: linearizable for all that was answered; reads showed increments that nobody had been answered, and later did not.
 	// Nothing promises that those stay.
 	Flickering
+	// Stepped: linearizable but for totals that were told around a step of the clock that leases are kept by.
+	Stepped
 	Inconclusive // the search took too long
 	Illegal
 )
 
 func (v Verdict) String() string {
-	return [...]string{"linearizable", "flickering", "inconclusive", "illegal"}[v]
+	return [...]string{"linearizable", "flickering", "stepped", "inconclusive", "illegal"}[v]
 }
 
 // Linear searches for an order of one key's calls in which each value is the sum of what came before, and which never puts a call

@@ -37,6 +37,8 @@ func kinds() []stream {
 		{CutByte, 4 * time.Second, drawCutByte},
 		{Delay, 25 * time.Second, drawDelay},
 		{DiskFull, 60 * time.Second, onNode(time.Second, 10*time.Second)},
+		{ClockNode, 30 * time.Second, drawClock},
+		{ClockStore, 40 * time.Second, drawClock},
 	}
 }
 
@@ -95,6 +97,20 @@ func drawDelay(rng *rand.Rand, s Settings, f *Fault) {
 	f.Node = rng.IntN(s.Nodes)
 	f.For = between(rng, time.Second, 20*time.Second)
 	f.Lag = between(rng, time.Millisecond, 800*time.Millisecond)
+}
+
+// drawClock draws steps of 1 s to 1 h in both directions. Most are taken back, some within less than a lease, as by a daemon that
+// saw a wrong server; one in four is not, as by one that saw the right server at last.
+func drawClock(rng *rand.Rand, s Settings, f *Fault) {
+	f.Node = rng.IntN(s.Nodes)
+	f.For = between(rng, 200*time.Millisecond, 20*time.Second)
+	f.Lag = between(rng, time.Second, time.Hour)
+	if rng.IntN(2) == 0 {
+		f.Lag = -f.Lag
+	}
+	if rng.IntN(4) == 0 {
+		f.For = 0
+	}
 }
 
 // some draws n of the first of places, in order.

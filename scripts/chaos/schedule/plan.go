@@ -27,6 +27,9 @@ const (
 	CutByte   Kind = "cut-byte"   // one connection of Node's flushes ends after Bytes bytes of a request or, with Answer, of its answer
 	Delay     Kind = "delay"      // Node's bytes to and from Postgres each take Lag longer
 	DiskFull  Kind = "disk-full"  // no room for Node's journal
+	// The time of day steps by Lag, which may be negative, and back again after For; For 0: it stays so.
+	ClockNode  Kind = "clock-node"  // of Node
+	ClockStore Kind = "clock-store" // of Postgres
 )
 
 // Fault of a plan. Node and Group are places, from 0.
@@ -45,13 +48,15 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case KillStore:
 		s = string(f.Kind)
+	case ClockStore:
+		s = fmt.Sprintf("%s by %v", f.Kind, f.Lag)
 	case Split, OneWay:
 		s = fmt.Sprintf("%s %v", f.Kind, names(f.Group))
 	case Bridge:
 		s = fmt.Sprintf("%s %v around n%d", f.Kind, names(f.Group), f.Node+1)
 	case CutByte:
 		s += fmt.Sprintf(" after %d bytes, of the answer: %t", f.Bytes, f.Answer)
-	case Delay:
+	case Delay, ClockNode:
 		s += fmt.Sprintf(" by %v", f.Lag)
 	}
 	if f.For > 0 {
@@ -73,12 +78,21 @@ type Settings struct {
 	Duration time.Duration // no fault lasts longer
 	Nodes    int           // places that are taken at the start, at least 3
 	Spare    int           // places for joiners
+	Only     []Kind        // nil: all
+	Often    float64       // times as often as usual; 0: 1
 }
 
-// Plan returns the faults in the order of their begin. Every kind comes at least once.
+// Plan returns the faults in the order of their begin. Every kind that is asked for comes at least once. Which others are changes
+// nothing about one.
 func Plan(s Settings) []Fault {
 	var plan []Fault
 	for _, k := range kinds() {
+		if s.Only != nil && !slices.Contains(s.Only, k.kind) {
+			continue
+		}
+		if s.Often > 0 {
+			k.every = time.Duration(float64(k.every) / s.Often)
+		}
 		name := fnv.New64a()
 		_, _ = name.Write([]byte(k.kind))
 		rng := rand.New(rand.NewPCG(s.Seed, name.Sum64()))

@@ -22,6 +22,7 @@ type Node struct {
 	Secret             string // file of the cluster's secret; "": none
 	Log                string // file of what its processes say
 	Lease              time.Duration
+	Env                []string // NAME=value, beside this program's own
 }
 
 // Start starts a process of the node, which may not be ready yet. What it says is appended to the node's log, below header when
@@ -58,7 +59,8 @@ func (n *Node) command() (*exec.Cmd, error) {
 		cmd = exec.Command("nsenter", append([]string{"--net=/run/netns/" + n.Space, n.Program}, arguments...)...)
 	}
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0") // a node with the race detector tells its log of a race, and goes on
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}    // Ctrl-C at a terminal is for this program, which then ends its children
+	cmd.Env = append(cmd.Env, n.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at a terminal is for this program, which then ends its children
 	return cmd, nil
 }
 
