@@ -100,11 +100,12 @@ export class State {
     return sum;
   }
 
-  // peak is the highest rate of the whole cluster that there are points of.
-  peak() {
-    const sums = new Map();
-    for (const all of this.points.values()) for (const p of all) sums.set(p.t, (sums.get(p.t) ?? 0) + p.rate);
-    return Math.max(0, ...sums.values());
+  // mean is the rate of the whole cluster over the last so many seconds, or over those that there are points of.
+  mean(seconds) {
+    const from = this.now() - seconds;
+    const points = [...this.points.values()].flatMap((all) => all.slice(-seconds)).filter((p) => p.t > from);
+    const times = new Set(points.map((p) => p.t)).size;
+    return points.reduce((sum, p) => sum + p.rate, 0) / Math.max(times, 1);
   }
 
   // shares returns how many partitions each name owns, in the members' order; nobody's come last.

@@ -12,6 +12,7 @@ export function drawMembers(state) {
 
 function row(state, m) {
   const { up, kind } = condition(m);
+  const doubts = up ? doubtsOf(state, m) : [];
   const p = up ? state.last(m.id) : null;
   const told = state.nodes.get(m.id);
   const cell = (value) => element('td', { class: 'number' }, value);
@@ -20,8 +21,8 @@ function row(state, m) {
   const here = m.name === state.event.node && up ? [element('span', { class: 'here' }, 'this node'), ' '] : [];
   return element(
     'tr', { class: up ? '' : 'gone', 'data-name': m.name },
-    element('th', { scope: 'row' }, swatch(state.colour(m.name), up ? '' : 'hollow'), m.name, ' ', ...here, element('span', { class: 'address' }, m.http)),
-    element('td', { class: kind }, status(state, m)),
+    element('th', { scope: 'row' }, swatch(state.colour(m.name), up ? '' : 'hollow'), m.name, ' ', ...here, element('span', { class: 'address', title: m.http }, m.http)),
+    element('td', { class: doubts.length ? 'warn' : kind }, [status(state, m), ...doubts].join(', ')),
     cell(m.lease > 0 ? `${m.lease.toFixed(1)} s` : 'ran out'),
     cell(m.owned === m.wanted ? String(m.owned) : `${m.owned} → ${m.wanted}`),
     of('rate', count), of('pending', count), of('lag', lag), cell(p?.flush ? seconds(p.flush) : '–'), of('memory', bytes), of('goroutines', count),
@@ -31,13 +32,17 @@ function row(state, m) {
 // status says how a member is, and for how long when it is not up.
 function status(state, m) {
   const { up, text } = condition(m);
-  if (!up) return `${text} for ${duration(state.lost(m.id))}`;
+  return up ? text : `${text} for ${duration(state.lost(m.id))}`;
+}
+
+// doubtsOf says what is not as it should be with a node that is up.
+function doubtsOf(state, m) {
   const told = state.nodes.get(m.id);
   const more = [];
   if (told && !told.trusted) more.push('lease in doubt');
   if (told && !told.store) more.push('store does not answer');
   if (told?.settling) more.push(`${told.settling} settling`);
-  return [text, ...more].join(', ');
+  return more;
 }
 
 export function drawTop(state) {

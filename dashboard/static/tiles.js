@@ -13,7 +13,7 @@ export function drawTiles(state) {
   const flushes = nodes.map((n) => state.last(n.id).flush).filter((f) => f > 0);
   text('cluster', state.event.cluster);
   text('rate', count(state.sum('rate')));
-  text('rate-more', `peak ${count(state.peak())}`, 'more');
+  text('rate-more', `${count(state.mean(60))} in 1 min`, 'more');
   drawCount(state, members.length, down);
   text('pending', count(state.sum('pending')));
   drawLag(state, nodes);
@@ -26,9 +26,12 @@ export function drawTiles(state) {
 function drawCount(state, all, down) {
   const kind = down.length ? 'bad' : '';
   text('count', down.length ? `${all - down.length} of ${all}` : String(all), kind);
-  text('count-more', down.length ? `without ${down.map((m) => m.name).join(', ')}` : 'all', `more ${kind}`);
+  text('count-more', down.length ? `without ${naming(down)}` : 'all', `more ${kind}`);
   document.title = `${down.length ? `${all - down.length} of ${all} up – ` : ''}${state.event.cluster} – Pinocchio`;
 }
+
+// naming names one node; the table names several.
+const naming = (nodes) => (nodes.length === 1 ? nodes[0].name : `${nodes.length} nodes`);
 
 function drawLag(state, nodes) {
   const lag = Math.max(0, ...nodes.map((n) => state.last(n.id).lag));
@@ -37,8 +40,8 @@ function drawLag(state, nodes) {
 }
 
 function drawStore(nodes) {
-  const failing = nodes.filter((n) => !n.store).map((n) => n.name);
+  const failing = nodes.filter((n) => !n.store);
   const kind = failing.length === 0 ? 'good' : 'bad';
   text('store', failing.length === 0 ? 'up' : failing.length === nodes.length ? 'down' : 'cut off', kind);
-  text('store-more', failing.length === 0 ? 'answers all nodes' : `not for ${failing.join(', ')}`, `more ${kind === 'bad' ? kind : ''}`);
+  text('store-more', failing.length === 0 ? 'answers all nodes' : `not for ${naming(failing)}`, `more ${kind === 'bad' ? kind : ''}`);
 }
