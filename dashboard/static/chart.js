@@ -26,11 +26,11 @@ export function drawChart(state, minutes) {
 
   chart.replaceChildren(...grid(steps, width, y), ...times(minutes, width, (ago) => x(end - ago)), ...happened(state, start, width, x));
   for (const [name, points] of lines) {
-    const path = svg('path', { d: trace(points, start, x, y) });
+    const path = svg('path', { d: trace(points, start, end, x, y) });
     path.style.stroke = state.colour(name);
     chart.append(path);
   }
-  if (lines.size > 1) chart.append(svg('path', { class: 'sum', d: trace(sum, start, x, y) }));
+  if (lines.size > 1) chart.append(svg('path', { class: 'sum', d: trace(sum, start, end, x, y) }));
   drawLegend(state, lines, sum, end);
 }
 
@@ -55,11 +55,11 @@ function total(lines) {
   return new Map([...sum].sort((a, b) => a[0] - b[0]));
 }
 
-function trace(points, start, x, y) {
+function trace(points, start, end, x, y) {
   let path = '';
   let before = -Infinity;
   for (const [t, v] of [...points].sort((a, b) => a[0] - b[0])) {
-    if (t < start) continue;
+    if (t < start || t > end) continue;
     path += `${t - before > 5 ? 'M' : 'L'}${x(t).toFixed(1)} ${y(v).toFixed(1)}`; // a longer gap is one
     before = t;
   }

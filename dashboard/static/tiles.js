@@ -13,7 +13,7 @@ export function drawTiles(state) {
   const flushes = nodes.map((n) => state.last(n.id).flush).filter((f) => f > 0);
   text('cluster', state.event.cluster);
   text('rate', count(state.sum('rate')));
-  text('rate-more', `${count(state.mean(60))} in 1 min`, 'more');
+  text('rate-more', `1 min mean ${count(state.mean(60))}`, 'more');
   drawCount(state, members.length, down);
   text('pending', count(state.sum('pending')));
   drawLag(state, nodes);
