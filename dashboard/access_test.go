@@ -39,6 +39,10 @@ const faults = `(() => {
     const svg = e instanceof SVGElement;
     if (own && e.checkVisibility() && !e.closest('noscript')) weak(e, e.tagName + ' ' + e.textContent.trim().slice(0, 20), getComputedStyle(e)[svg ? 'fill' : 'color'], 4.5);
   }
+  const moved = document.querySelector('#ring').appendChild(document.createElementNS('http://www.w3.org/2000/svg', 'path'));
+  moved.setAttribute('class', 'moved');
+  if (getComputedStyle(moved).animationName !== 'none') out.push('it moves although less motion is wished for');
+  moved.remove();
   for (const p of document.querySelectorAll('#ring path')) weak(p, 'a partition', getComputedStyle(p).fill, 3);
   for (const p of document.querySelectorAll('#chart path')) weak(p, 'a line', getComputedStyle(p).stroke, 3);
   return out;

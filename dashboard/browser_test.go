@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,14 +33,19 @@ func (c *complaints) add(line string) {
 	c.lines = append(c.lines, line)
 }
 
-func (c *complaints) String() string {
+func (c *complaints) String() string { return c.but() }
+
+// but returns the complaints without those that have one of the texts.
+func (c *complaints) but(texts ...string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return strings.Join(c.lines, "\n")
+	return strings.Join(slices.DeleteFunc(slices.Clone(c.lines), func(line string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
+	}), "\n")
 }
 
 // browse starts Chromium until the test ends.
-func browse(t *testing.T) (context.Context, *complaints) {
+func browse(t *testing.T, more ...chromedp.ExecAllocatorOption) (context.Context, *complaints) {
 	t.Helper()
 	var program string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
@@ -52,6 +58,7 @@ func browse(t *testing.T) (context.Context, *complaints) {
 		t.Fatal("no Chromium in PATH: scripts/need chromium installs it, or says how")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WindowSize(1280, 1000))
+	options = append(options, more...)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox does not work for root
 	}
@@ -114,6 +121,10 @@ func load(t *testing.T, at string) {
 const (
 	row = `document.querySelector('#members tr[data-name="%s"]')`
 	up  = `%s?.children[1].textContent === 'up'`
+	// changed is true when the list of what changed has that text.
+	changed = `document.getElementById('changes').textContent.includes(%q)`
+	// happened is true when the chart says so where it happened.
+	happened = `[...document.querySelectorAll('#chart text')].some(e => e.textContent === %q)`
 )
 
 func isUp(name string) string { return fmt.Sprintf(up, fmt.Sprintf(row, name)) }
@@ -142,9 +153,13 @@ func TestPage_ShowsTheWholeClusterLiveInABrowser(t *testing.T) {
 	startChild(t, "c", url)
 	until(t, ctx, "the node that joined", isUp("c"))
 	until(t, ctx, "its partitions", `new Set([...document.querySelectorAll('#ring path')].map(p => p.style.fill)).size === 3`)
+	until(t, ctx, "from where they moved", `document.querySelectorAll('#ring .moved').length > 0 && `+fmt.Sprintf(changed, "a → c"))
+	until(t, ctx, "when it joined", fmt.Sprintf(changed, "c joined")+"&&"+fmt.Sprintf(happened, "c joined"))
 
 	b.kill(t)
 	until(t, ctx, "the killed node in red", fmt.Sprintf(`%s?.classList.contains('gone')`, fmt.Sprintf(row, "b")))
+	until(t, ctx, "for how long it is gone", fmt.Sprintf(`/^gone for [1-9][0-9]* s$/.test(%s?.children[1].textContent)`, fmt.Sprintf(row, "b")))
+	until(t, ctx, "when it was lost", fmt.Sprintf(changed, "b is gone: its lease ran out")+"&&"+fmt.Sprintf(happened, "b lost"))
 	until(t, ctx, "its partitions at others", `![...document.querySelectorAll('#ring path')].some(p => p.classList.contains('gone') || p.classList.contains('none'))`)
 
 	t.Run("CounterByKeyboard", func(t *testing.T) { useCounter(t, ctx) })
@@ -152,6 +167,18 @@ func TestPage_ShowsTheWholeClusterLiveInABrowser(t *testing.T) {
 	if lines := bad.String(); lines != "" {
 		t.Errorf("the browser's console:\n%s", lines)
 	}
+	t.Run("SilentNode", func(t *testing.T) { loseTheNode(t, ctx, a) }) // last: the browser complains of it, too
+}
+
+// loseTheNode pauses, continues and kills the node that serves the page: old numbers must never look like new ones.
+func loseTheNode(t *testing.T, ctx context.Context, serving *child) {
+	const stale = `document.getElementById('main').classList.contains('stale') && document.getElementById('connection').textContent`
+	resume := serving.pause(t)
+	until(t, ctx, "that the node is silent", stale+`.startsWith('The node has been silent for 5 s. What is shown is of ')`)
+	resume()
+	until(t, ctx, "the node again", `!document.getElementById('main').classList.contains('stale') && document.getElementById('connection').textContent === 'Live from a'`)
+	serving.kill(t)
+	until(t, ctx, "that the node is gone", stale+`.includes('What is shown is of ')`)
 }
 
 // useCounter increments and looks up with the keyboard alone.

@@ -11,13 +11,17 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/dashboard"
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/httpapi"
+	"github.com/pinocchio-nose/pinocchio/internal/access"
+	"github.com/pinocchio-nose/pinocchio/internal/certs"
 	"github.com/pinocchio-nose/pinocchio/node"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
@@ -25,6 +29,7 @@ import (
 const (
 	childName  = "PINOCCHIO_TEST_NODE"  // set: this process is a node of that name
 	childStore = "PINOCCHIO_TEST_STORE" // its store
+	childGuard = "PINOCCHIO_TEST_GUARD" // set: a folder with tokens, cert.pem and key.pem, which it asks for and shows
 	leaseTTL   = 1500 * time.Millisecond
 )
 
@@ -65,6 +70,9 @@ func serveChild(name, url string) error {
 	page := dashboard.New(n, log)
 	hc := httpapi.DefaultConfig()
 	hc.Page, hc.ClosePage = page.Serve, page.Close
+	if err := guard(&hc, os.Getenv(childGuard), log); err != nil {
+		return err
+	}
 	api, err := httpapi.New(hc, n, log)
 	if err != nil {
 		return err
@@ -81,6 +89,20 @@ func serveChild(name, url string) error {
 	return errors.Join(err, <-counted, <-served, store.Close())
 }
 
+// guard makes the API ask for tokens and speak TLS, with the files of that folder; "": neither.
+func guard(c *httpapi.Config, folder string, log *slog.Logger) error {
+	if folder == "" {
+		return nil
+	}
+	source, err := certs.Load("http", certs.Files{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")})
+	if err != nil {
+		return err
+	}
+	c.TLS = source.Server()
+	c.Access, err = access.New(access.Config{TokensFile: filepath.Join(folder, "tokens")}, log)
+	return err
+}
+
 // child is a node in a process of its own.
 type child struct {
 	url string
@@ -89,10 +111,10 @@ type child struct {
 	log bytes.Buffer
 }
 
-func startChild(t *testing.T, name, store string) *child {
+func startChild(t *testing.T, name, store string, more ...string) *child {
 	t.Helper()
 	c := &child{cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), childName+"="+name, childStore+"="+store)
+	c.cmd.Env = append(append(os.Environ(), childName+"="+name, childStore+"="+store), more...)
 	c.cmd.Stderr = &c.log
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -119,6 +141,21 @@ func startChild(t *testing.T, name, store string) *child {
 	}
 	c.url = "http://" + strings.TrimSpace(line)
 	return c
+}
+
+// pause stops the node; go on with the function that is returned. It goes on at the end of the test too, or it would never end.
+func (c *child) pause(t *testing.T) (resume func()) {
+	t.Helper()
+	signal := func(s os.Signal) {
+		t.Helper()
+		if err := c.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	resume = func() { signal(syscall.SIGCONT) }
+	t.Cleanup(resume)
+	return resume
 }
 
 // kill ends the node without a word.

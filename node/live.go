@@ -55,6 +55,7 @@ type LiveNode struct {
 	Owned    int         `json:"owned"`
 	Settling int         `json:"settling"`
 	Counters int         `json:"counters"` // in memory
+	Interval float64     `json:"interval"` // seconds from flush to flush, at which the lag is measured
 	Points   []LivePoint `json:"points"`   // newer than what was asked for, oldest first
 	Top      []HotKey    `json:"top"`
 }
@@ -212,7 +213,7 @@ func (n *Node) liveSelf(since int64) LiveNode {
 	return LiveNode{
 		ID: n.id.String(), Name: n.cfg.Name, Trusted: n.lease.trusted(), Lease: n.lease.left().Seconds(),
 		StoreOK: n.storeOK.Load(), Ready: n.Ready() == nil, Owned: t.owned, Settling: t.settling, Counters: t.counters,
-		Points: n.live.since(since), Top: n.live.top(time.Now()),
+		Interval: n.cfg.FlushInterval.Seconds(), Points: n.live.since(since), Top: n.live.top(time.Now()),
 	}
 }
 

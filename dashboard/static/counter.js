@@ -1,12 +1,10 @@
 // The box that looks a counter up and increments it, through the same API as everybody.
 
+import { askFor, token } from './access.js';
 import { find } from './dom.js';
-
-export const token = () => sessionStorage.getItem('token') ?? '';
+import { reasons } from './stream.js';
 
 export function startCounter() {
-  find('token').value = token();
-  find('token').addEventListener('change', (e) => sessionStorage.setItem('token', e.target.value.trim()));
   find('counter').addEventListener('submit', (e) => {
     e.preventDefault();
     act(increment);
@@ -54,14 +52,10 @@ async function call(path, options) {
   if (token()) headers.Authorization = `Bearer ${token()}`;
   const response = await fetch(path, { ...options, headers, cache: 'no-store' });
   const text = await response.text();
+  if (response.status === 401) {
+    askFor(token() ? 'The node does not accept this token' : 'The node asks for an access token');
+    throw new Error('Not done: an access token is needed, see the top of the page');
+  }
   if (!response.ok) throw new Error(reasons(text) || `The node answered ${response.status}`);
   return text;
-}
-
-function reasons(text) {
-  try {
-    return Object.entries(JSON.parse(text).errors).map(([f, r]) => `${f === 'detail' ? '' : `${f} `}${r.join(', ')}`).join('; ');
-  } catch {
-    return '';
-  }
 }

@@ -1,46 +1,46 @@
 // The page: it takes events and draws.
 
+import { askFor, startAccess, token } from './access.js';
 import { drawChart } from './chart.js';
-import { startCounter, token } from './counter.js';
-import { text } from './dom.js';
-import { count, seconds } from './format.js';
+import { startCounter } from './counter.js';
+import { find, text } from './dom.js';
+import { drawNews } from './news.js';
 import { drawRing } from './ring.js';
-import { State, condition } from './state.js';
+import { State } from './state.js';
 import { events } from './stream.js';
 import { drawMembers, drawTop } from './tables.js';
+import { drawTiles } from './tiles.js';
 
 const state = new State();
 let minutes = 15;
+let lost = ''; // since when there is no news, as a time of day
 
 function draw() {
   if (!state.event) return;
-  drawTiles();
+  find('main').classList.remove('waiting');
+  drawTiles(state);
   drawChart(state, minutes);
   drawRing(state);
   drawTop(state);
   drawMembers(state);
+  drawNews(state);
 }
 
-function drawTiles() {
-  const members = state.members();
-  const up = members.filter((m) => condition(m).up).length;
-  const nodes = [...state.nodes.values()].filter((n) => state.last(n.id));
-  const lag = Math.max(0, ...nodes.map((n) => state.last(n.id).lag));
-  const flushes = nodes.map((n) => state.last(n.id).flush).filter((f) => f > 0);
-  const failing = nodes.filter((n) => !n.store).length;
-  text('cluster', state.event.cluster);
-  text('rate', count(state.sum('rate')));
-  text('count', up === members.length ? String(up) : `${up} of ${members.length}`, up === members.length ? '' : 'bad');
-  text('pending', count(state.sum('pending')));
-  text('lag', seconds(lag), lag > 30 ? 'bad' : '');
-  text('store', failing ? 'does not answer' : 'answers', failing ? 'bad' : 'good');
-  if (flushes.length) text('flush', seconds(flushes.reduce((a, b) => a + b) / flushes.length));
-  text('rows', count(state.sum('rows')));
-  text('denied', count(state.sum('denied')));
+// connection is told why there is no stream. What is shown is then of the past, and must look so.
+function connection(why, refused) {
+  if (refused) askFor(why);
+  if (state.event) lost ||= new Date().toLocaleTimeString('en-GB');
+  find('main').classList.toggle('stale', lost !== '');
+  text('connection', `${why}. ${lost ? `What is shown is of ${lost}. ` : ''}${refused ? '' : 'Trying again …'}`.trim(), 'bad');
 }
 
-function connection(ok, why) {
-  if (!ok) text('connection', `${why}. Trying again …`, 'bad');
+function take(event) {
+  state.take(event);
+  if (!state.event) return;
+  lost = '';
+  find('main').classList.remove('stale');
+  text('connection', `Live from ${state.event.node}`);
+  draw();
 }
 
 for (const button of document.querySelectorAll('[data-minutes]')) {
@@ -51,9 +51,6 @@ for (const button of document.querySelectorAll('[data-minutes]')) {
   });
 }
 addEventListener('resize', draw);
+const wake = startAccess();
 startCounter();
-events('/dashboard/events', token, (event) => {
-  state.take(event);
-  if (state.event) text('connection', `Live from ${state.event.node}`);
-  draw();
-}, connection);
+events('/dashboard/events', token, wake, take, connection);

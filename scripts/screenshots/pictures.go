@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,8 +13,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// settle is time for a change of the window to be drawn.
-const settle = 300 * time.Millisecond
+const (
+	settle    = 300 * time.Millisecond // for a change of the window to be drawn
+	aftermath = 3 * time.Second        // of what happened, in the picture of it
+	calm      = 8 * time.Second        // between a kill and a join: the marks of the moves go
+)
 
 // pictures takes all pictures, from the node at that address.
 func pictures(ctx context.Context, c *cluster, at string) error {
@@ -35,14 +40,19 @@ func pictures(ctx context.Context, c *cluster, at string) error {
 		func() error { return chromedp.Do(tab, press("1"), chromedp.Sleep(warmUp)) },
 		func() error { return picture(tab, "dashboard-load-light", "light", 1240) },
 		func() error { return picture(tab, "dashboard-load-dark", "dark", 1240) },
-		func() error { c.kill("n3"); return until(tab, `document.querySelector('tr.gone')`) },
+		func() error { return picture(tab, "dashboard-narrow", "light", 400) },
+		func() error { c.kill("n3"); return until(tab, `document.querySelector('#ring .gone')`) },
 		func() error { return picture(tab, "dashboard-kill", "light", 1240) },
+		func() error { return until(tab, `document.querySelector('#ring .moved')`) },
+		func() error { return chromedp.Do(tab, chromedp.Sleep(aftermath)) },
+		func() error { return picture(tab, "dashboard-takeover", "dark", 1240) },
+		func() error { return chromedp.Do(tab, chromedp.Sleep(calm)) },
 		func() error { return c.start("n4", 3) },
 		func() error {
-			return until(tab, `document.querySelector('tr[data-name=n4]') && document.querySelector('#ring .moved')`)
+			return until(tab, `parseInt(document.querySelector('tr[data-name=n4]')?.children[4].textContent) > 0 && document.querySelector('#ring .moved')`)
 		},
-		func() error { return picture(tab, "dashboard-join", "dark", 1240) },
-		func() error { return picture(tab, "dashboard-narrow", "light", 400) },
+		func() error { return chromedp.Do(tab, chromedp.Sleep(aftermath)) },
+		func() error { return picture(tab, "dashboard-join", "light", 1240) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -83,5 +93,19 @@ func picture(tab context.Context, name, scheme string, width int64) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
+	if image, err = smaller(image); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(folder, name+".png"), image, 0o644)
+}
+
+// smaller packs a PNG better than the browser does, which is in a hurry.
+func smaller(picture []byte) ([]byte, error) {
+	drawn, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, drawn)
+	return out.Bytes(), err
 }
