@@ -10,8 +10,8 @@ var specMutants = []mutant{
 		"		case \"/openapi.yaml\":\n			return routeSpec, nil\n", "")},
 	{"a path is gone from the document", "openapi", specFile, one("\n  /healthz:\n", "\n  /health:\n")},
 	{"a method is gone from the document", "openapi", specFile, one("\n  /increment:\n    post:\n", "\n  /increment:\n    put:\n")},
-	{"a status is answered that is not documented", "openapi", "httpapi/handler.go", one(
-		"	refuse(ctx, fasthttp.StatusMethodNotAllowed, ", "	refuse(ctx, fasthttp.StatusNotImplemented, ")},
+	{"a status is answered that is not documented", "openapi", permitFile, one(
+		"	refuse(ctx, fasthttp.StatusForbidden, p)", "	refuse(ctx, fasthttp.StatusConflict, p)")},
 	{"an answer has another body than is documented", "openapi", "httpapi/handler.go", one(
 		"`{\"data\":{\"status\":\"ok\"}}`", "`{\"data\":{\"state\":\"ok\"}}`")},
 	{"a header comes that is not documented", "openapi", rateFile, one(
@@ -25,9 +25,8 @@ var metricMutants = []mutant{
 		{"gauge(\"pinocchio_lease_trusted\"", "gauge(\"pinocchio_lease_held\""},
 	}},
 	{"a metric of the rate limit is renamed", "alerts", takeFile, []edit{
-		{"{Name: \"pinocchio_rate_limit_total\"", "{Name: \"pinocchio_rate_limited_total\""},
-		{"NewCounter(`pinocchio_rate_limit_total{result=\"allowed\"}`)", "NewCounter(`pinocchio_rate_limited_total{result=\"allowed\"}`)"},
-		{"NewCounter(`pinocchio_rate_limit_total{result=\"denied\"}`)", "NewCounter(`pinocchio_rate_limited_total{result=\"denied\"}`)"},
+		{"{Name: \"pinocchio_rate_limit_stranded_total\"", "{Name: \"pinocchio_rate_limit_alone_total\""},
+		{"NewCounter(\"pinocchio_rate_limit_stranded_total\")", "NewCounter(\"pinocchio_rate_limit_alone_total\")"},
 	}},
 	{"a setting of the manifests is renamed", "alerts", "cmd/pinocchio/protect.go", one(
 		"	SecretFile  string `type:", "	SecretFile  string `name:\"secrets\" type:")},

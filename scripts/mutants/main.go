@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,11 +44,11 @@ func run(count int, only string, list bool) (bad int, err error) {
 		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	planted := 0
+	planted, wanted := 0, choose(only)
 	for _, s := range suites() {
 		sound := false
 		for _, m := range s.mutants {
-			if m.rule != only && !strings.Contains(m.name, only) {
+			if !wanted(m) {
 				continue
 			}
 			planted++
@@ -81,6 +82,19 @@ func run(count int, only string, list bool) (bad int, err error) {
 		fmt.Printf("%d planted, %d caught\n", planted, planted-bad)
 	}
 	return bad, nil
+}
+
+// choose returns what tells whether a mutant is to be planted: by its rule or part or, when there is none of that name, by a piece
+// of its own name.
+func choose(only string) func(mutant) bool {
+	byName := func(m mutant) bool { return strings.Contains(m.name, only) }
+	byRule := func(m mutant) bool { return m.rule == only }
+	for _, s := range suites() {
+		if slices.ContainsFunc(s.mutants, byRule) {
+			return byRule
+		}
+	}
+	return byName
 }
 
 // moduleTop returns the folder of the module's go.mod.
