@@ -60,7 +60,7 @@ var pageMutants = []mutant{
 		"len(d.mu.watchers) >= maxWatchers {", "len(d.mu.watchers) >= maxWatchers<<10 {")},
 	{"a slow reader is not dropped", "page", streamFile, one(
 		"		default:\n			d.drop(w)\n", "		default:\n")},
-	{"the cluster is asked when nobody looks", "page", streamFile, one(
+	{"the cluster is asked when the last reader was too slow", "page", streamFile, one(
 		"	if len(d.mu.watchers) == 0 {\n		d.rest()\n		return false\n", "	if len(d.mu.watchers) == 0 {\n		return true\n")},
 	{"the history grows for ever", "page", "dashboard/history.go", one(
 		"	return all[max(len(all)-maxPoints, 0):]\n", "	return all\n")},

@@ -49,7 +49,7 @@ var commandMutants = []mutant{
 	{"any certificate is taken", "command", "cmd/pinocchio/health.go", one(
 		"	return &tls.Config{RootCAs: roots}, nil\n", "	return &tls.Config{RootCAs: roots, InsecureSkipVerify: true}, nil\n")},
 	{"another certificate than the named one is taken", "command", "cmd/pinocchio/health.go", one(
-		"			if !bytes.Equal(s.PeerCertificates[0].Raw, own.Bytes) {\n", "			if len(s.PeerCertificates) == 0 {\n")},
+		"			if !bytes.Equal(s.PeerCertificates[0].Raw, own.Bytes) {\n", "			if bytes.Equal(s.PeerCertificates[0].Raw, nil) {\n")},
 }
 
 var clientMutants = []mutant{
