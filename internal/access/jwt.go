@@ -54,7 +54,7 @@ func (i *issuer) check(token string) (g *Grant, until time.Time, err error) {
 	if g.scopes, err = scopesOf(claims[i.scopeClaim]); err != nil {
 		return nil, until, err
 	}
-	if g.prefixes, err = prefixesOf(claims[i.prefixClaim]); err != nil {
+	if g.prefixes, err = prefixesOf(claims, i.prefixClaim); err != nil {
 		return nil, until, err
 	}
 	subject, _ := claims.GetSubject() // a token without one has a name all the same: that of its issuer
@@ -103,11 +103,12 @@ func scopesOf(claim any) (s Scope, err error) {
 	return s, err
 }
 
-// prefixesOf reads a claim of key prefixes: a text or a list of them. A list without any would grant all keys, and an empty
-// text too: both are refused.
-func prefixesOf(claim any) ([]string, error) {
+// prefixesOf reads a claim of key prefixes: a text or a list of them. Without the claim all keys are granted; one that is there and
+// names none (null, an empty list or text) is refused.
+func prefixesOf(claims jwt.MapClaims, name string) ([]string, error) {
+	claim, given := claims[name]
 	prefixes, err := textsOf(claim, func(text string) []string { return []string{text} })
-	if err != nil || claim != nil && len(prefixes) == 0 {
+	if err != nil || given && len(prefixes) == 0 {
 		return nil, errBadClaim
 	}
 	for _, p := range prefixes {

@@ -3,10 +3,20 @@ package main
 // mutant is one planted mistake.
 type mutant struct {
 	name  string
-	rule  string // that it breaks, of docs/INVARIANTS.md
+	rule  string // that it breaks, of docs/INVARIANTS.md, or the part of the service
 	file  string // relative to the module's top folder
 	edits []edit
 }
+
+// suite is mutants that the same tests must catch.
+type suite struct {
+	tests   []string // a package and, after it, options of its tests; nil: as coreSuite has it
+	read    bool     // the tests read the file while they run: it is no part of what is compiled
+	mutants []mutant
+}
+
+// suites are all there are: of core, log and store, and of what stands around them.
+func suites() []suite { return append([]suite{{mutants: mutants}}, fronts()...) }
 
 // edit replaces a text that stands exactly once in the file.
 type edit struct{ old, new string }

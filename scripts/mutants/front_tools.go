@@ -1,0 +1,108 @@
+package main
+
+var configMutants = []mutant{
+	{"the file comes before the environment", "config", settingsFile, one(
+		"	if fromEnvironment(flag) != \"\" || !ok {\n", "	if !ok {\n")},
+	{"the file is not read", "config", settingsFile, one(
+		"	if s.path != \"\" {\n", "	if s.path != \"\" && s.flags == nil {\n")},
+	{"a setting that there is not is passed over", "config", settingsFile, one(
+		"		if !known || name == configFlag", "		if !known && name == configFlag")},
+	{"only the first fault is named", "config", "cmd/pinocchio/faults.go", one(
+		"		if fault != nil && !strings.Contains(first.Error(), \"--\"+flag.Name) {\n", "		if fault != nil && len(faults) == 0 {\n")},
+	{"a password is shown", "config", "cmd/pinocchio/config.go", one(
+		"		shown = redacted(value)\n", "		shown = value\n")},
+	{"the environment is said to be the default", "config", "cmd/pinocchio/config.go", one(
+		"	case variable != \"\":\n", "	case variable == \"-\":\n")},
+}
+
+var strategyMutants = []mutant{
+	{"the naive strategy takes no lock", "strategy", directFile, one(
+		"where key = $1 for update\"", "where key = $1\"")},
+	{"the naive strategy gives up when another one inserts", "strategy", directFile, one(
+		"		if !has(err, uniqueViolation) {\n", "		if !has(err, uniqueViolation) || err != nil {\n")},
+	{"the upsert overwrites", "strategy", directFile, one(
+		"set value = c.value + excluded.value`, key, delta)", "set value = excluded.value`, key, delta)")},
+	{"sums wrap around", "strategy", directFile, one(
+		"	return sum, (sum > a) == (b > 0)\n", "	return sum, true\n")},
+	{"the buffer is read and then cleared: the race of the prototype", "strategy", bufferedFile, one(
+		"	s.sums = make(map[string]int64, len(sums))\n	s.mu.Unlock()\n",
+		"	sums = maps.Clone(sums)\n	s.mu.Unlock()\n	time.Sleep(time.Millisecond)\n	s.mu.Lock()\n	clear(s.sums)\n	s.mu.Unlock()\n")},
+	{"a batch whose answer was lost is sent under a new number", "strategy", bufferedFile, []edit{
+		{"	if _, err := s.table.pool.Exec(ctx, sendBatch, s.writer, s.number+1, b.keys", "	s.number++\n	if _, err := s.table.pool.Exec(ctx, sendBatch, s.writer, s.number, b.keys"},
+		{"		return inRange(err)\n	}\n	s.number++\n", "		return inRange(err)\n	}\n"},
+	}},
+	{"a batch that failed is dropped", "strategy", bufferedFile, one(
+		"		if err := s.send(ctx, s.queue[0]); err != nil {\n			return err\n", "		if err := s.send(ctx, s.queue[0]); err != nil {\n			s.queue = s.queue[1:]\n			return err\n")},
+}
+
+var commandMutants = []mutant{
+	{"a command that failed ends with status 0", "command", commandFile, one(
+		"		return report(std, err, exitFailed)\n	}\n	return exitOK\n", "		return report(std, err, exitOK)\n	}\n	return exitOK\n")},
+	{"wrong usage ends with the status of a failure", "command", commandFile, one(
+		"parser.Model.Name), exitUsage)", "parser.Model.Name), exitFailed)")},
+	{"an error is several lines", "command", commandFile, one(
+		"return r == '\\n' }), \"; \")", "return r == '\\n' }), \"\\n\")")},
+	{"an audit that does not add up ends with status 0", "command", "cmd/pinocchio/audit_sums.go", one(
+		"	return errors.Join(faults...)\n}\n\n// moreOrLess", "	if exact {\n		return errors.Join(faults...)\n	}\n	return nil\n}\n\n// moreOrLess")},
+	{"a node that is not ready passes for one that is", "command", "cmd/pinocchio/health.go", one(
+		"!= http.StatusOK {", "== http.StatusTeapot {")},
+	{"any certificate is taken", "command", "cmd/pinocchio/health.go", one(
+		"	return &tls.Config{RootCAs: roots}, nil\n", "	return &tls.Config{RootCAs: roots, InsecureSkipVerify: true}, nil\n")},
+	{"another certificate than the named one is taken", "command", "cmd/pinocchio/health.go", one(
+		"			if !bytes.Equal(s.PeerCertificates[0].Raw, own.Bytes) {\n", "			if bytes.Equal(s.PeerCertificates[0].Raw, nil) {\n")},
+}
+
+var clientMutants = []mutant{
+	{"an increment without an idempotency key is sent again", "client", callFile, one(
+		"	return repeatable, 0\n", "	return true, 0\n")},
+	{"an increment is sent again after a 500 without a key", "client", callFile, one(
+		"refused(answer.Status) || repeatable && unknown(answer.Status), answer", "refused(answer.Status) || unknown(answer.Status), answer")},
+	{"what was refused for good is sent again", "client", "client/errors.go", one(
+		"status == http.StatusTooManyRequests\n", "status == http.StatusTooManyRequests || status == http.StatusUnprocessableEntity\n")},
+	{"a repeat has another idempotency key", "client", callFile, one(
+		"		req.Header[name] = values\n", "		req.Header[name] = append([]string(nil), values...)\n		if name == \"Idempotency-Key\" {\n			req.Header.Set(name, fmt.Sprintf(`\"%d\"`, time.Now().UnixNano()))\n		}\n")},
+	{"a lost answer passes for a refusal", "client", callFile, one(
+		"	case repeatable:\n		return err\n", "	case repeatable, true:\n		return err\n")},
+	{"the token goes wherever a redirect leads", "client", "client/client.go", one(
+		"error { return http.ErrUseLastResponse }", "error { return nil }")},
+	{"Retry-After is not heeded", "client", callFile, one(
+		"unknown(answer.Status), answer.RetryAfter\n", "unknown(answer.Status), 0\n")},
+	{"the writer does not press back", "client", "client/writer.go", one(
+		"make(chan struct{}, opt.MaxPending)", "make(chan struct{}, 1<<20)")},
+	{"the writer keeps failures to itself", "client", "client/writer.go", one(
+		"	return failures\n", "	return nil\n")},
+	{"a batch cut short passes for a whole one", "client", "client/batch.go", one(
+		"		return nil, fmt.Errorf(\"%w: %w\", ErrUnknownOutcome, err)\n	}\n	if len(answers)", "		return make([]itemAnswer, want), nil\n	}\n	if len(answers)")},
+	{"a batch with one increment without a key is sent again", "client", "client/batch.go", one(
+		"		repeatable = repeatable && list[i].ID != \"\"\n", "		repeatable = repeatable || list[i].ID != \"\"\n")},
+}
+
+var certMutants = []mutant{
+	{"a peer's certificate is not verified", "tls", mutualFile, one(
+		"tls.RequireAndVerifyClientCert", "tls.RequireAnyClientCert")},
+	{"a peer needs no certificate", "tls", mutualFile, []edit{
+		{"tls.RequireAndVerifyClientCert", "tls.VerifyClientCertIfGiven"},
+		{"			return c.PeerCertificates[0].VerifyHostname(m.name)\n", "			if len(c.PeerCertificates) == 0 {\n				return nil\n			}\n			return c.PeerCertificates[0].VerifyHostname(m.name)\n"},
+	}},
+	{"a peer's certificate may be for another service", "tls", mutualFile, one(
+		"			return c.PeerCertificates[0].VerifyHostname(m.name)\n", "			return nil\n")},
+	{"a node does not verify whom it calls", "tls", mutualFile, one(
+		"		ServerName:   m.name,\n", "		ServerName:   m.name,\n		InsecureSkipVerify: true,\n")},
+	{"nodes talk an old TLS", "tls", mutualFile, one(
+		"	return &tls.Config{\n		MinVersion:             tls.VersionTLS13,\n		SessionTicketsDisabled: true, // nodes", "	return &tls.Config{\n		MinVersion:             tls.VersionTLS12,\n		SessionTicketsDisabled: true, // nodes")},
+	{"clients talk an old TLS", "tls", sourceFile, one(
+		"tls.VersionTLS12,", "tls.VersionTLS10,")},
+	{"a renewed certificate is not shown", "tls", sourceFile, one(
+		"		s.now.Store(l)\n		log.Info", "		_ = l\n		log.Info")},
+	{"a torn certificate replaces the good one", "tls", sourceFile, one(
+		"\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			return\n", "\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			s.now.Store(new(loaded))\n			return\n")},
+	{"a node starts with a certificate that others refuse", "tls", sourceFile, one(
+		"	if err := l.fits(s.name); err != nil {\n", "	if err := l.fits(s.name); err != nil && l.roots == nil {\n")},
+}
+
+var reloadMutants = []mutant{
+	{"only a file's length is looked at", "tls", "internal/reload/reload.go", one(
+		"		h.Write(text)\n", "")},
+	{"a change before the watch began is missed", "tls", "internal/reload/reload.go", one(
+		"	defer tick.Stop()\n", "	defer tick.Stop()\n	f.seen = f.digest()\n")},
+}
