@@ -102,7 +102,7 @@ func methodCases() []routeCase {
 		{"OPTIONS", "OPTIONS", "/api/v1/increment", 405, takesPost, "POST"},
 		{"POST to a total", "POST", "/api/v1/increment/key1", 405, takesGet, "GET, HEAD"},
 		{"DELETE of a total", "DELETE", "/api/v1/increment/key1", 405, takesGet, "GET, HEAD"},
-		{"POST to a counter", "POST", "/api/v1/counters/key1", 405, takesGet, "GET, HEAD"},
+		{"POST to a counter", "POST", "/api/v1/counters/key1", 405, `{"errors":{"detail":["this path takes GET, HEAD, PUT, DELETE only"]}}`, "GET, HEAD, PUT, DELETE"},
 		{"POST to the cluster", "POST", "/api/v1/cluster", 405, takesGet, "GET, HEAD"},
 		{"POST to health", "POST", "/healthz", 405, takesGet, "GET, HEAD"},
 		{"POST to ready", "POST", "/readyz", 405, takesGet, "GET, HEAD"},
