@@ -241,7 +241,7 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 // store, is not used. It reports whether the snapshot was used; if not, read again.
 func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
-	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.ahead(s.Ledger) {
+	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.Older(s.Ledger) {
 		return false
 	}
 	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
@@ -266,15 +266,27 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	return true
 }
 
-// ahead says that this owner knows more to be in the store than a snapshot had: that one is of an older state which the store came
-// back from. A repeated flush may make the ledger whole again, and then nothing would tell that its values were too low.
-func (p *Partition) ahead(ledger map[Origin]uint64) bool {
-	for id, number := range ledger {
-		if s := p.own.streams[id]; id == p.self && number < p.out.persisted || id != p.self && (s == nil || number < s.persisted) {
-			return true // a row of nobody whom this owner knows is of one that was closed, and is not any more
+// Older says that ledger rows, read from the store, cannot be of the state that this owner knows: the store came back from an older one.
+// A repeated flush may make the ledger whole again, and then nothing would tell that the values read with it were too low. It is also
+// true, until RemoveOrigin, of rows that are gone since their process was closed.
+func (p *Partition) Older(ledger map[Origin]uint64) bool {
+	if p.own == nil {
+		return false
+	}
+	if ledger[p.self] < p.out.persisted {
+		return true
+	}
+	for id, s := range p.own.streams {
+		if ledger[id] < s.persisted {
+			return true
 		}
 	}
-	return false // a process without a row may have been closed
+	for id := range ledger {
+		if id != p.self && p.own.streams[id] == nil {
+			return true // of a process that was closed, and is not any more
+		}
+	}
+	return false
 }
 
 // frozenIn says whether the ledger rows contain the batch under way. All its moves stand together (R3), so one tells.

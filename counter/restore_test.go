@@ -118,7 +118,7 @@ func TestR12_TheSecondOwnerOfAnEpochIsToldEvenWhenTheFirstAnswersLate(t *testing
 // A total read from a store that came back from an older state lacks what this owner knows to be stored. When the former owner's flush
 // is then repeated, the ledger stands as it did, and nothing else would find the total out.
 func TestR8_AReadOfAnOlderStateIsNotUsed(t *testing.T) {
-	for _, older := range []map[Origin]uint64{{me: 0, other: 7}, {me: 1, other: 6}, {me: 1, other: 7, {9}: 1}} {
+	for _, older := range []map[Origin]uint64{{me: 0, other: 7}, {me: 1, other: 6}, {me: 1, other: 7, {9}: 1}, {other: 7}, {me: 1}} {
 		p := owner(me, map[Origin]uint64{other: 7})
 		add(t, p, "another", 1)
 		flush(t, p)
@@ -128,6 +128,7 @@ func TestR8_AReadOfAnOlderStateIsNotUsed(t *testing.T) {
 		_, state := p.Total(Hash("k"), "k")
 		equal(t, "state", state, ReadMissing)
 		snapshot.Ledger, snapshot.Values = map[Origin]uint64{me: 1}, map[string]int64{"k": 30} // the other one is closed: its row is gone
+		p.RemoveOrigin(other)
 		equal(t, "used", p.Loaded(token, &snapshot), true)
 		v, _ := p.Total(Hash("k"), "k")
 		equal(t, "total", v, 30)

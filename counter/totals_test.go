@@ -105,7 +105,7 @@ func TestR8_ALoadLeavesKnownCountersAlone(t *testing.T) {
 
 func TestR8_ASettlingOwnerTellsNoTotals(t *testing.T) {
 	p := heir(map[Origin]uint64{me: 3})
-	load(t, p, map[string]int64{"k": 100}, nil)
+	load(t, p, map[string]int64{"k": 100}, map[Origin]uint64{me: 3})
 	equal(t, "settling", p.IsSettling(), true)
 	equal(t, "awaited", len(p.Settling()), 2) // who is unknown is not awaited
 	if _, state := p.Total(Hash("k"), "k"); state != ReadSettle {

@@ -154,6 +154,10 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 			if used || part.Phase() == counter.Following {
 				delete(want, p)
 			}
+			if !used && part.Older(ledger[p]) {
+				n.suspect.Store(true) // the next round compares all partitions, or learns of a process that was closed
+				n.refresh()
+			}
 			if more := part.Wanted(); used && !more.Empty() {
 				want[p] = more // its own operations go on with these
 			}

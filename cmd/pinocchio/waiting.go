@@ -151,6 +151,11 @@ func (n *notYet) Increment(node.Increment) (node.Result, error) {
 	return node.Result{}, node.ErrNotReady
 }
 
+// Change implements httpapi.Service.
+func (n *notYet) Change(node.Change) (node.Changed, error) {
+	return node.Changed{}, node.ErrNotReady
+}
+
 // IncrementMany implements httpapi.Service.
 func (n *notYet) IncrementMany(_ []node.Increment, out []node.Outcome) {
 	for i := range out {

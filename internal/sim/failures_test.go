@@ -29,6 +29,8 @@ var failures = []struct {
 	{475921, "the same"},
 	{523321, "the same"},
 	{539606, "an owner used a read of an older state, in which a process that it knew as closed still had a row"},
+	{742141, "the same, of an older state that had no row of its own operations"},
+	{1224481, "the same"},
 	{8451, "only a process that the ring did not want knew that the store was behind, and nobody reclaimed the partition"},
 	{334996, "a process that was closing in the model acquired a partition once its ledger rows had gone; a node has ended its rounds by then"},
 	{425461, "an owner told its own caller a total that it had read from an older state of the store"},

@@ -42,7 +42,7 @@ const (
 	bufferedFile = "flush/strategy/buffered.go"
 	pageFile     = "dashboard/dashboard.go"
 	streamFile   = "dashboard/stream.go"
-	commandFile  = "cmd/pinocchio/main.go"
+	mainFile     = "cmd/pinocchio/main.go"
 	callFile     = "client/call.go"
 	mutualFile   = "internal/certs/mutual.go"
 	sourceFile   = "internal/certs/source.go"

@@ -36,11 +36,11 @@ var strategyMutants = []mutant{
 }
 
 var commandMutants = []mutant{
-	{"a command that failed ends with status 0", "command", commandFile, one(
+	{"a command that failed ends with status 0", "command", mainFile, one(
 		"		return report(std, err, exitFailed)\n	}\n	return exitOK\n", "		return report(std, err, exitOK)\n	}\n	return exitOK\n")},
-	{"wrong usage ends with the status of a failure", "command", commandFile, one(
+	{"wrong usage ends with the status of a failure", "command", mainFile, one(
 		"parser.Model.Name), exitUsage)", "parser.Model.Name), exitFailed)")},
-	{"an error is several lines", "command", commandFile, one(
+	{"an error is several lines", "command", mainFile, one(
 		"return r == '\\n' }), \"; \")", "return r == '\\n' }), \"\\n\")")},
 	{"an audit that does not add up ends with status 0", "command", "cmd/pinocchio/audit_sums.go", one(
 		"	return errors.Join(faults...)\n}\n\n// moreOrLess", "	if exact {\n		return errors.Join(faults...)\n	}\n	return nil\n}\n\n// moreOrLess")},
