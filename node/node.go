@@ -150,69 +150,73 @@ func (n *Node) Run(ctx context.Context) error {
 		n.closeLogs(true)
 		return err
 	}
-	bg, stop := context.WithCancel(context.Background())
-	defer stop()
-	n.background = bg
-	rounds, stopRounds := context.WithCancel(bg)
-	defer stopRounds()
-	var (
-		all     sync.WaitGroup
-		fatal   = make(chan error, 4+len(n.ghosts))
-		control = make(chan struct{})
-	)
-	all.Go(func() {
-		if err := n.peers.Serve(n.peerLn); err != nil {
-			fatal <- fmt.Errorf("serve other nodes: %w", err)
-		}
-	})
-	all.Go(func() { n.loader.run(bg) })
-	all.Go(func() { n.copier.run(bg) })
-	all.Go(func() { _ = n.flusher.Run(bg) })
-	all.Go(func() { n.runLive(bg) })
-	all.Go(func() { n.rates.run(bg) })
-	if n.scribe != nil {
-		log, stopLog := context.WithCancel(bg)
-		logged := make(chan struct{})
-		n.stopScribe = func() { stopLog(); <-logged }
-		defer n.stopScribe()
-		all.Go(func() { defer close(logged); n.scribe.run(log) })
-	}
-	all.Go(func() {
-		defer close(control)
-		if err := n.control(rounds); err != nil {
-			fatal <- err
-		}
-	})
-	n.accepting.Store(true)
-	for _, g := range n.ghosts {
-		all.Go(func() {
-			if err := g.run(bg); err != nil {
-				fatal <- err
-			}
-		})
-	}
-
+	w := n.work()
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-fatal:
+	case err = <-w.failed:
 	case err = <-n.fatal:
 	}
 	if err != nil {
 		n.log.Error("this node cannot go on", "error", err)
 	}
-	lost := n.leave(err != nil, func() {
-		stopRounds()
-		<-control
-	})
+	lost := n.leave(err != nil, w.stopRounds)
 	if err == nil {
 		err = lost
 	}
-	stop()
+	w.stop()
 	n.end()
-	all.Wait()
+	w.all.Wait()
 	n.scribe.end(false)
 	return err
+}
+
+// workers are what runs in the background of a node that counts.
+type workers struct {
+	all        sync.WaitGroup
+	failed     chan error // why one of them cannot go on
+	stop       func()     // ends all but those that answer other nodes
+	stopRounds func()     // ends the control loop alone, and waits for its end
+}
+
+// work starts everything that counting needs.
+func (n *Node) work() *workers {
+	bg, stop := context.WithCancel(context.Background())
+	n.background = bg
+	w := &workers{failed: make(chan error, 4+len(n.ghosts)), stop: stop}
+	fails := func(what func() error) {
+		w.all.Go(func() {
+			if err := what(); err != nil {
+				w.failed <- err
+			}
+		})
+	}
+	fails(func() error {
+		if err := n.peers.Serve(n.peerLn); err != nil {
+			return fmt.Errorf("serve other nodes: %w", err)
+		}
+		return nil
+	})
+	w.all.Go(func() { n.loader.run(bg) })
+	w.all.Go(func() { n.copier.run(bg) })
+	w.all.Go(func() { _ = n.flusher.Run(bg) })
+	w.all.Go(func() { n.runLive(bg) })
+	w.all.Go(func() { n.rates.run(bg) })
+	if n.scribe != nil {
+		log, stopLog := context.WithCancel(bg)
+		logged := make(chan struct{})
+		n.stopScribe = func() { stopLog(); <-logged }
+		w.all.Go(func() { defer close(logged); n.scribe.run(log) })
+	}
+	rounds, stopRounds := context.WithCancel(bg)
+	ended := make(chan struct{})
+	w.stopRounds = func() { stopRounds(); <-ended }
+	fails(func() error { defer close(ended); return n.control(rounds) })
+	n.accepting.Store(true)
+	for _, g := range n.ghosts {
+		fails(func() error { return g.run(bg) })
+	}
+	return w
 }
 
 // closeLogs undoes openLog, for a process that never counted.
