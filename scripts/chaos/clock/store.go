@@ -79,7 +79,7 @@ func Ahead(told string, want time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("the time of Postgres: %w", err)
 	}
-	got := time.UnixMicro(int64(seconds * 1e6)).Sub(time.Now())
+	got := time.Until(time.UnixMicro(int64(seconds * 1e6)))
 	if got < want-slack || got > want+slack {
 		return fmt.Errorf("the clock of Postgres is ahead by %v, not %v: does it run under libfaketime?", got, want)
 	}
