@@ -22,6 +22,9 @@ type owned struct {
 
 	// settling holds the origins that may hold operations which an earlier owner had answered (R8).
 	settling map[Origin]struct{}
+
+	// leftover holds closed processes whose ledger rows stand all the same: somebody closed them by hand. See Older.
+	leftover map[Origin]struct{}
 }
 
 // stream is an owner's high-water mark of one origin.

@@ -268,7 +268,7 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 
 // Older says that ledger rows, read from the store, cannot be of the state that this owner knows: the store came back from an older one.
 // A repeated flush may make the ledger whole again, and then nothing would tell that the values read with it were too low. It is also
-// true, until RemoveOrigin, of rows that are gone since their process was closed.
+// true, until RemoveOrigin, of rows that are gone since their process was closed; and, until LeaveRows, of rows that stand though it was.
 func (p *Partition) Older(ledger map[Origin]uint64) bool {
 	if p.own == nil {
 		return false
@@ -282,11 +282,25 @@ func (p *Partition) Older(ledger map[Origin]uint64) bool {
 		}
 	}
 	for id := range ledger {
-		if id != p.self && p.own.streams[id] == nil {
+		if _, left := p.own.leftover[id]; !left && id != p.self && p.own.streams[id] == nil {
 			return true // of a process that was closed, and is not any more
 		}
 	}
 	return false
+}
+
+// LeaveRows tells an owner of a process that the store has ledger rows of and that is closed in the same snapshot: a process that goes takes its rows
+// along, so that somebody closed it by hand. Such rows are no sign of an older state.
+func (p *Partition) LeaveRows(o Origin) {
+	if p.own != nil {
+		p.own.leave(o, p.self)
+	}
+}
+
+func (w *owned) leave(o, self Origin) {
+	if o != self && w.streams[o] == nil {
+		w.leftover[o] = struct{}{}
+	}
 }
 
 // frozenIn says whether the ledger rows contain the batch under way. All its moves stand together (R3), so one tells.

@@ -246,12 +246,15 @@ func (p *Partition) Dropped(epoch uint64) bool { return epoch <= p.dropped }
 // store has lost operations of this node that are not kept any more (R6).
 func (p *Partition) Acquire(epoch uint64, ledger map[Origin]uint64, origins, await []Origin) bool {
 	must(p.own == nil && epoch >= p.epoch && epoch > p.dropped, "acquired twice, or from the past")
-	w := &owned{epoch: epoch, streams: make(map[Origin]*stream), settling: make(map[Origin]struct{})}
+	w := &owned{epoch: epoch, streams: make(map[Origin]*stream), settling: make(map[Origin]struct{}), leftover: make(map[Origin]struct{})}
 	for _, o := range origins {
 		if o != p.self {
 			n := ledger[o]
 			w.streams[o] = &stream{applied: n, frozen: n, persisted: n}
 		}
+	}
+	for o := range ledger {
+		w.leave(o, p.self)
 	}
 	for _, o := range await {
 		if _, known := w.streams[o]; known {

@@ -134,3 +134,21 @@ func TestR8_AReadOfAnOlderStateIsNotUsed(t *testing.T) {
 		equal(t, "total", v, 30)
 	}
 }
+
+// Rows of a process that somebody closed by hand stand for ever: they are no sign of an older state.
+func TestR8_RowsOfAProcessThatWasClosedByHandAreNoOlderState(t *testing.T) {
+	gone, too := Origin{8}, Origin{9}
+	p := owner(me, map[Origin]uint64{gone: 3, other: 7})
+	ledger := map[Origin]uint64{gone: 3, other: 7}
+	equal(t, "closed before", p.Older(ledger), false)
+	p.RemoveOrigin(other)
+	equal(t, "closed since", p.Older(ledger), true)
+	p.LeaveRows(other)
+	equal(t, "and told of", p.Older(ledger), false)
+	ledger[too] = 1
+	equal(t, "another one", p.Older(ledger), true)
+	p.AddOrigin(other)
+	p.LeaveRows(third)
+	delete(ledger, too)
+	equal(t, "one that is there", p.Older(ledger), false)
+}

@@ -84,7 +84,7 @@ func (n *Node) sentFor(partition uint32) bool {
 // notice otherwise that the store went back.
 func (n *Node) verify(ctx context.Context) {
 	suspect := n.suspect.Swap(false)
-	if n.cfg.KeepPersisted <= 0 || !suspect && time.Since(n.lastVerify) < n.cfg.KeepPersisted/4 {
+	if !suspect && (n.cfg.KeepPersisted <= 0 || time.Since(n.lastVerify) < n.cfg.KeepPersisted/4) {
 		return
 	}
 	n.lastVerify = time.Now()
@@ -113,6 +113,7 @@ func (n *Node) verify(ctx context.Context) {
 	}
 	ledger := ledgerByPartition(a.Ledger)
 	for _, id := range ids {
+		n.leaveRows(id, ledger[id], there)
 		for origin, number := range has[id] {
 			if stands := ledger[id][origin]; stands < number && there[origin] { // a closed one has no rows any more
 				n.sawRewind("a ledger row", id, number, stands)
@@ -121,6 +122,18 @@ func (n *Node) verify(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// leaveRows tells the owner of a partition of rows whose processes are closed: without it, each read of the store would look like one
+// of an older state, in which they were not, and no total that is not in memory could be told.
+func (n *Node) leaveRows(partition uint32, rows map[counter.Origin]uint64, there map[counter.Origin]bool) {
+	n.slots.change(&n.slots.all[partition], func(p *counter.Partition) {
+		for origin := range rows {
+			if !there[origin] {
+				p.LeaveRows(origin)
+			}
+		}
+	})
 }
 
 // sawRewind reports, once in a while, that the store is behind what it once said.

@@ -1,0 +1,43 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
+)
+
+// R12: somebody who closes a process by hand, as one may whose clock has lapsed, leaves its ledger rows. They are no sign of an older state of the
+// store: totals that are not in memory can be read, by who owned the partition then and by who acquires it afterwards.
+func TestNode_ReadsTotalsBesideRowsOfAProcessThatWasClosedByHand(t *testing.T) {
+	t.Parallel()
+	pg := pgtest.Start(t)
+	database := pg.NewDatabase(t)
+	c := newClusterOn(t, openStore(t, pg.URL(database)), 1, func(cfg *Config) {
+		cfg.OwnerTimeout, cfg.KeepPersisted = 500*time.Millisecond, 0
+	})
+	n := c.nodes[0]
+	c.agree()
+	pg.Query(t, database, fmt.Sprintf(`begin;
+		insert into nodes (id, name, http_addr, peer_addr, gossip_addr, lease_until, closed_at) select '%s', 'gone', '', '', '', now(), now();
+		insert into ledger (partition, origin, number, sum) select partition, n.id, 3, 3 from partition_owner, nodes n where n.name = 'gone';
+		insert into counters (key, value) values ('before', 7), ('after', 8);
+		commit`, uuid.New()))
+	reads := func(i *instance, key string, want int64) {
+		t.Helper()
+		eventually(t, func() error {
+			r, err := i.Total([]byte(key))
+			if err == nil && r.Value != want {
+				err = errors.New("a wrong total")
+			}
+			return err
+		})
+	}
+	reads(n, "before", 7)
+	n.crash()
+	reads(c.start("n2"), "after", 8)
+}
