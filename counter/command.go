@@ -11,6 +11,11 @@ var ErrOutOfBounds = errors.New("the total would pass the bound")
 // ErrTooFar is the result of a Set when no delta of 64 bits leads from the total to the value. It adds nothing.
 var ErrTooFar = errors.New("the value is too far from the total for one change of 64 bits")
 
+// ErrOtherTotal is the result of a command whose idempotency key counts, with a total that the command does not lead to. Either the key was used for
+// another one; or it was this one, and a later owner, to whom it was sent, applied it after other operations than the owner that resolved
+// it, or could not tell the total. Nothing more was added.
+var ErrOtherTotal = errors.New("the idempotency key counts with another total")
+
 // Command is a change whose delta depends on the total. The owner of its key resolves it: from then on it is an operation of the
 // owner's own, with a fixed delta, like any other (R1).
 type Command struct {
@@ -55,16 +60,27 @@ func (c *Command) delta(total int64) (int64, error) {
 // idempotency key is checked by it, since what else the first one was is not kept.
 func (c *Command) explains(delta, after int64) bool {
 	switch {
-	case after == UnknownTotal:
-		return false // a command always knows
+	case after == UnknownTotal || !c.mayAdd(delta):
+		return false
 	case c.Set:
 		return after == c.Value
-	case delta != c.Value && !c.Saturate:
+	case c.Value >= 0:
+		return delta == 0 || after <= c.Max
+	}
+	return delta == 0 || after >= c.Min
+}
+
+// mayAdd says whether the command can have been resolved to delta, at whatever total.
+func (c *Command) mayAdd(delta int64) bool {
+	switch {
+	case c.Set || delta == c.Value:
+		return true
+	case !c.Saturate:
 		return false
 	case c.Value >= 0:
-		return delta >= 0 && delta <= c.Value && (delta == 0 || after <= c.Max)
+		return delta >= 0 && delta <= c.Value
 	}
-	return delta <= 0 && delta >= c.Value && (delta == 0 || after >= c.Min)
+	return delta <= 0 && delta >= c.Value
 }
 
 // Resolved is what became of a command.
@@ -77,7 +93,7 @@ type Resolved struct {
 // Resolve accepts a command as the owner, in one step with the look at the total: nothing comes between them (R2). It takes the same
 // conditions as a total that is told (R8), and that all of this node's own operations are applied; a state other than Read says which
 // one is missing, and then nothing was accepted. Nor was it with an error: ErrOutOfBounds (Before is the total), ErrTooFar,
-// ErrOutOfRange, and those of AddID, of which ErrIDMissing asks for a read of the store. An ID of "" is none. hash is Hash(ref.Key);
+// ErrOutOfRange, ErrOtherTotal, and those of AddID, of which ErrIDMissing asks for a read of the store. An ID of "" is none. hash is Hash(ref.Key);
 // the strings of ref are not kept.
 func (p *Partition) Resolve(hash uint64, ref IDRef, c *Command) (r Resolved, state ReadState, err error) {
 	if r.Before, state = p.Total(hash, ref.Key); state != Read {
@@ -100,6 +116,8 @@ func (p *Partition) Resolve(hash uint64, ref IDRef, c *Command) (r Resolved, sta
 		r.Delta, err = c.delta(r.Before)
 	case c.explains(int64(e.row.Fingerprint), e.row.Total):
 		r.Delta, r.Before = int64(e.row.Fingerprint), e.row.Total-int64(e.row.Fingerprint)
+	case c.mayAdd(int64(e.row.Fingerprint)):
+		err = ErrOtherTotal
 	default:
 		err = ErrIDReused
 	}

@@ -191,14 +191,62 @@ func TestR9_ARepeatedCommandAddsNothingAndTellsWhatTheFirstAdded(t *testing.T) {
 		flush(t, p)
 		add(t, p, "k", -1)
 	}
-	for _, c := range []*Command{
-		bounded(5, 0, 10, false), bounded(1, 0, 10, true), bounded(-5, 0, 10, true), bounded(5, 0, 9, true), {Set: true, Value: 9},
+	for c, want := range map[*Command]error{
+		bounded(5, 0, 10, false): ErrIDReused, bounded(1, 0, 10, true): ErrIDReused, bounded(-5, 0, 10, true): ErrIDReused,
+		bounded(5, 0, 9, true): ErrOtherTotal, {Set: true, Value: 9}: ErrOtherTotal,
 	} {
-		if _, _, err := p.Resolve(Hash("k"), ref, c); !errors.Is(err, ErrIDReused) {
-			t.Fatalf("%+v passes for a repeat: %v", *c, err)
+		if _, _, err := p.Resolve(Hash("k"), ref, c); !errors.Is(err, want) {
+			t.Fatalf("%+v passes for a repeat: %v, want %v", *c, err, want)
 		}
 	}
 	total(t, p, "k", 7)
+}
+
+// R9: an owner loses the partition when it has resolved a command, which goes to the next one as an operation. A repeat there is never told
+// that its key was another's, after which its client would count again under a new one.
+func TestR9_ARepeatAtALaterOwnerIsNotTakenForAnother(t *testing.T) {
+	set, add := &Command{Set: true, Value: 5}, bounded(1, noMin, 8, false)
+	for name, c := range map[string]struct {
+		command  *Command
+		stored   int64 // the total that the next owner begins with; the first one saw 7
+		settling bool
+		want     error
+	}{
+		"a set, in the same order":                    {set, 7, false, nil},
+		"a set, after other operations":               {set, 9, false, ErrOtherTotal},
+		"a set, before the total was known":           {set, 7, true, ErrOtherTotal},
+		"an increment, in the same order":             {add, 7, false, nil},
+		"an increment, after other operations":        {add, 6, false, nil},
+		"an increment, beyond the bound by now":       {add, 8, false, ErrOtherTotal},
+		"an increment, before the total can be known": {add, 7, true, ErrOtherTotal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ref := IDRef{Key: "k", ID: "order"}
+			first := known(t, 7)
+			token, _ := first.BeginLoad()
+			first.Loaded(token, &Snapshot{Wanted: Wanted{IDs: []IDRef{ref}}})
+			r, _, err := first.Resolve(Hash("k"), ref, c.command)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := New(7, other)
+			var await []Origin
+			if c.settling {
+				await = []Origin{third}
+			}
+			next.Acquire(2, nil, []Origin{me, other, third}, await)
+			token, _ = next.BeginLoad()
+			next.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}, IDs: []IDRef{ref}}, Values: map[string]int64{"k": c.stored}})
+			first.Learn(other, 2)
+			deliver(t, first, next)
+			next.StopAwaiting(third)
+			again, state, err := next.Resolve(Hash("k"), ref, c.command)
+			if !errors.Is(err, c.want) || state != Read || err == nil && (!again.Replayed || again.Delta != r.Delta || again.Before != c.stored) {
+				t.Fatalf("%+v, state %d, %v; want %v", again, state, err, c.want)
+			}
+			total(t, next, "k", c.stored+r.Delta)
+		})
+	}
 }
 
 // R9: what a bound refused keeps no idempotency key.

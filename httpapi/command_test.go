@@ -18,7 +18,7 @@ func walkCommandErrors() []walked {
 		{node.ErrTooFar, 422, "", `{"errors":{"value":["is too far from the present total for one change of 64 bits, and the counter was left as it is: ` +
 			`set it to 0, and a second later to the value"]}}`},
 		{node.ErrInDoubt, 504, "", `{"errors":{"detail":["this may have been counted, or may be yet: no answer of the key's owner came in time, ` +
-			`or not the asked durability. A PUT or DELETE may be sent again, an increment with the same Idempotency-Key too; without one read the counter first"]}}`},
+			`or not the asked durability, or its Idempotency-Key counts with another total. A PUT or DELETE may be sent again, an increment with the same Idempotency-Key too; without one read the counter first"]}}`},
 	}
 }
 

@@ -99,7 +99,7 @@ func commandTable() []failure {
 		},
 		{
 			node.ErrInDoubt, fasthttp.StatusGatewayTimeout, 0,
-			problem{detail, "this may have been counted, or may be yet: no answer of the key's owner came in time, or not the asked durability. " +
+			problem{detail, "this may have been counted, or may be yet: no answer of the key's owner came in time, or not the asked durability, or its Idempotency-Key counts with another total. " +
 				"A PUT or DELETE may be sent again, an increment with the same Idempotency-Key too; without one read the counter first"},
 		},
 	}

@@ -134,6 +134,8 @@ func (n *Node) commandRefusal(err error) error {
 		return ErrOutOfBounds
 	case errors.Is(err, counter.ErrTooFar):
 		return ErrTooFar
+	case errors.Is(err, counter.ErrOtherTotal):
+		return ErrInDoubt
 	case errors.Is(err, counter.ErrOutOfRange), errors.Is(err, counter.ErrIDReused):
 		return n.refusal(err)
 	}
@@ -154,7 +156,7 @@ func (n *Node) changed(q *request, r counter.Resolved, level Durability) (Change
 	}
 	after := r.Before + r.Delta
 	switch {
-	case errors.Is(err, ErrDurabilityTimeout):
+	case errors.Is(err, ErrDurabilityTimeout), errors.Is(err, ErrIDReused): // its repeat may have come to a later owner first, and count
 		return Changed{}, ErrInDoubt
 	case err != nil:
 		return Changed{}, err // a later owner, to whom it was sent, refused it

@@ -149,7 +149,9 @@ var mutants = []mutant{
 	{"what fits is counted from the bound that the total has passed", "R8", commandFile, one(
 		"limit, none = max(c.Max, total),", "limit, none = c.Max,")},
 	{"another command passes for a repeat", "R9", commandFile, one(
-		"	case delta != c.Value && !c.Saturate:\n		return false\n", "")},
+		"	case !c.Saturate:\n		return false\n", "")},
+	{"a repeat at a later owner passes for another command", "R9", commandFile, one(
+		"	case c.mayAdd(int64(e.row.Fingerprint)):\n		err = ErrOtherTotal\n", "")},
 	{"a rejected command keeps its idempotency key", "R9", commandFile, one(
 		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
