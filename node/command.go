@@ -95,6 +95,9 @@ func (n *Node) resolve(q *request, c *Change, level Durability) (counter.Resolve
 		return counter.Resolved{}, counter.ReadSettle, nil
 	}
 	r, state, err := q.sl.p.Resolve(counter.Hash(ref.Key), ref, &c.Command)
+	if err != nil && !n.lease.trusted() {
+		return counter.Resolved{}, counter.ReadSettle, nil // a refusal tells of the total: it may not be the present one any more
+	}
 	if err != nil || state != counter.Read {
 		return r, state, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pinocchio-nose/pinocchio/counter"
 )
 
 // impatient makes nodes give up soon on an owner, and never lose their lease.
@@ -86,6 +88,39 @@ func TestNode_ResolvesNothingWithoutALease(t *testing.T) {
 		return err
 	})
 	c.exact(map[string]int64{"k": 5})
+}
+
+// R8: a refusal tells of the total, as a read does. A process that stood still until its lease was over, just after it looked at it, tells
+// nothing.
+func TestNode_RejectsNothingByATotalThatMayBeOld(t *testing.T) {
+	t.Parallel()
+	n, _, _ := resting(t)
+	sl := n.slots.of(counter.Hash("k"))
+	n.slots.change(sl, func(p *counter.Partition) {
+		p.Acquire(2, nil, nil, nil)
+		token, _ := p.BeginLoad()
+		if !p.Loaded(token, &counter.Snapshot{Wanted: counter.Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 10}}) {
+			t.Fatal("the total is not known")
+		}
+	})
+	n.accepting.Store(true)
+	n.lease.renewed(n.lease.now())
+	defer n.lease.end()
+	c := upTo("k", 1, 10)
+	if _, _, err := n.resolve(&request{sl: sl}, &c, Memory); !errors.Is(err, counter.ErrOutOfBounds) {
+		t.Fatalf("with a lease: %v", err)
+	}
+	looks := 0
+	now := n.lease.now
+	n.lease.now = func() time.Duration {
+		if looks++; looks > 1 {
+			return now() + n.cfg.LeaseTTL
+		}
+		return now()
+	}
+	if r, state, err := n.resolve(&request{sl: sl}, &c, Memory); err != nil || state != counter.ReadSettle {
+		t.Errorf("without one: %+v, state %d, %v", r, state, err)
+	}
 }
 
 // The store cannot be read: a counter that its owner does not know cannot be set.
