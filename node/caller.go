@@ -21,6 +21,8 @@ const (
 
 	peerBodies = 64 << 20 // bytes of a message between nodes
 
+	othersUnderWay = 16 // copies, pictures of what goes on, and what past processes left
+
 	idleConn = 30 * time.Second // half of what the peer waits, so that none is closed under a message that cannot be sent again
 )
 
@@ -36,7 +38,7 @@ func newCaller(peer counter.Origin, addr string, a *auth) *caller {
 	return &caller{auth: a, peer: peer, numbers: a.numbers.Stream(), client: &fasthttp.HostClient{
 		Addr:                          addr,
 		Name:                          "pinocchio",
-		MaxConns:                      lanesPerLink + readsUnderWay + limitsUnderWay + commandsUnderWay,
+		MaxConns:                      lanesPerLink + readsUnderWay + limitsUnderWay + commandsUnderWay + othersUnderWay,
 		MaxIdleConnDuration:           idleConn,
 		MaxResponseBodySize:           peerBodies,
 		MaxIdemponentCallAttempts:     1,
@@ -123,7 +125,7 @@ func (e dialError) Unwrap() error { return e.error }
 // neverTaken says of a failed post that the peer surely did nothing with it.
 func neverTaken(err error) bool {
 	var dial dialError
-	return errors.As(err, &dial) || errors.Is(err, errPeerGone) || errors.Is(err, errPeerLacks)
+	return errors.As(err, &dial) || errors.Is(err, errPeerGone) || errors.Is(err, errPeerLacks) || errors.Is(err, fasthttp.ErrNoFreeConns)
 }
 
 // isRefused says that the peer does not listen at its address: nobody does, or another process of this cluster.

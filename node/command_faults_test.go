@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -190,6 +191,35 @@ func TestCluster_SellsNoMoreTicketsThanThereAreWhenTheOwnerCrashes(t *testing.T)
 	}
 	c.agree()
 	c.exact(map[string]int64{o.key: o.tickets})
+}
+
+// A message for which there is no free connection was surely not taken.
+func TestCaller_KnowsThatWhatFoundNoConnectionWasNeverTaken(t *testing.T) {
+	t.Parallel()
+	n, _, peer := resting(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	call := newCaller(peer, ln.Addr().String(), n.auth)
+	call.client.MaxConns = 1
+	first := make(chan error, 1)
+	go func() {
+		_, err := call.post(commandPath, nil, 20*time.Second)
+		first <- err
+	}()
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call.post(commandPath, nil, 20*time.Second); err == nil || !neverTaken(err) {
+		t.Errorf("without a free connection: %v", err)
+	}
+	_ = conn.Close()
+	if err := <-first; err == nil || neverTaken(err) {
+		t.Errorf("a connection that ends: %v", err)
+	}
 }
 
 // R10: no more than so many commands are under way to one owner; what gets no turn in time was never sent.
