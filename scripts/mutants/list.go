@@ -157,6 +157,8 @@ var mutants = []mutant{
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
 		"t.epoch != w.epoch || t.flushed != w.flushed {", "t.epoch != w.epoch {")},
+	{"rows of a process that was closed by hand pass for an older state (was so)", "R8", ownerFile, one(
+		"		if _, left := p.own.leftover[id]; !left && id != p.self", "		if id != p.self")},
 	{"a read is taken to contain the batch under way", "R8", ownerFile, one(
 		"	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)\n", "	included := w.frozen\n")},
 	{"a read is taken not to contain the batch under way", "R8", ownerFile, one(
