@@ -95,7 +95,7 @@ var certMutants = []mutant{
 	{"a renewed certificate is not shown", "tls", sourceFile, one(
 		"		s.now.Store(l)\n		log.Info", "		_ = l\n		log.Info")},
 	{"a torn certificate replaces the good one", "tls", sourceFile, one(
-		"\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			return\n", "\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			s.now.Store(new(loaded))\n			return\n")},
+		"\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			return err\n", "\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			s.now.Store(new(loaded))\n			return err\n")},
 	{"a node starts with a certificate that others refuse", "tls", sourceFile, one(
 		"	if err := l.fits(s.name); err != nil {\n", "	if err := l.fits(s.name); err != nil && l.roots == nil {\n")},
 }
