@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/pinocchio-nose/pinocchio/counter"
 	"github.com/pinocchio-nose/pinocchio/internal/pgtest"
 )
 
@@ -40,4 +41,39 @@ func TestNode_ReadsTotalsBesideRowsOfAProcessThatWasClosedByHand(t *testing.T) {
 	reads(n, "before", 7)
 	n.crash()
 	reads(c.start("n2"), "after", 8)
+}
+
+// R10: as long as no round can tell why what is read is of an older state, those who wait for a total do not read without a pause.
+func TestNode_ReadsOfAnOlderStateDoNotFloodTheStore(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, func(cfg *Config) { cfg.OwnerTimeout, cfg.LeaseTTL = 300*time.Millisecond, time.Minute })
+	n := c.nodes[0]
+	c.agree()
+	n.faults.add(refuse(errDown, "Renew"))
+	eventually(t, func() error { // until then, a round under way may find out
+		n.refresh()
+		if n.storeOK.Load() {
+			return errors.New("the lease was renewed")
+		}
+		return nil
+	})
+	key, stranger := "cold", uuid.New()
+	n.slots.change(n.slots.of(counter.Hash(key)), func(p *counter.Partition) {
+		_, epoch := p.Owner()
+		p.AddOrigin(stranger)
+		p.Handle(stranger, &counter.Section{Partition: p.ID(), Epoch: epoch, First: 1, Ops: []counter.Op{{Key: "k", Delta: 1}}}, n.limits, true)
+		p.Freeze()
+		p.Done(epoch, nil, nil) // which the store knows nothing of
+	})
+	before := n.count.loads.Get()
+	if r, err := n.Total([]byte(key)); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	set := setTo(key, 1)
+	if r, err := n.Change(set); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := n.count.loads.Get() - before; got > 2*300/2+10 { // a pause of 2 ms between two
+		t.Errorf("%d reads", got)
+	}
 }

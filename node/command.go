@@ -56,11 +56,15 @@ func (n *Node) changeHere(sl *slot, c *Change, deadline time.Time) (Changed, err
 	if err != nil {
 		return Changed{}, err
 	}
-	for {
+	for asked := false; ; {
 		q := &request{sl: sl, in: Increment{Key: c.Key, ID: c.ID, Durability: c.Durability, Return: true}}
 		r, state, err := n.resolve(q, c, level)
 		switch {
 		case errors.Is(err, counter.ErrIDMissing), err == nil && state == counter.ReadMissing:
+			if asked {
+				time.Sleep(readPause) // as in readHere
+			}
+			asked = true
 			if err := n.loadCommand(sl, c, deadline); err != nil {
 				return Changed{}, err
 			}

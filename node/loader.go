@@ -157,6 +157,7 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 			if !used && part.Older(ledger[p]) {
 				n.suspect.Store(true) // the next round compares all partitions, or learns of a process that was closed
 				n.refresh()
+				delete(want, p) // until then, no read says more: the caller asks again
 			}
 			if more := part.Wanted(); used && !more.Empty() {
 				want[p] = more // its own operations go on with these

@@ -51,7 +51,7 @@ func (n *Node) Total(key []byte) (Reading, error) {
 // readHere reads a total as the owner. The lease is looked at after the total was read: then this node was the owner when it
 // read (R8).
 func (n *Node) readHere(sl *slot, hash uint64, key string, deadline time.Time) (Reading, error) {
-	for {
+	for asked := false; ; {
 		sl.mu.Lock()
 		v, state := sl.p.Total(hash, key)
 		sl.mu.Unlock()
@@ -61,6 +61,10 @@ func (n *Node) readHere(sl *slot, hash uint64, key string, deadline time.Time) (
 		case counter.ReadMoved:
 			return Reading{}, errMoved
 		case counter.ReadMissing:
+			if asked {
+				time.Sleep(readPause) // what was read could not be used, which a pause mends sooner than the next read
+			}
+			asked = true
 			c := n.loader.load(map[uint32]counter.Wanted{sl.p.ID(): {Keys: []string{key}}})
 			select {
 			case <-c.done:
