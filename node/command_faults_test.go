@@ -193,6 +193,20 @@ func TestCluster_SellsNoMoreTicketsThanThereAreWhenTheOwnerCrashes(t *testing.T)
 	c.exact(map[string]int64{o.key: o.tickets})
 }
 
+// R9: a later owner that refuses a command's operation since its key counts may have counted this very command, repeated there.
+func TestNode_IsInDoubtOfACommandWhoseKeyCountsAtALaterOwner(t *testing.T) {
+	t.Parallel()
+	n, _, _ := resting(t)
+	for refused, want := range map[error]error{counter.ErrIDReused: ErrInDoubt, counter.ErrOutOfRange: ErrOutOfRange} {
+		q := &request{ticket: getTicket(Disk)}
+		q.ticket.Err = refused
+		q.ticket.Done <- struct{}{}
+		if r, err := n.changed(q, counter.Resolved{Before: 7, Delta: -2}, Disk); !errors.Is(err, want) {
+			t.Errorf("%v: %+v, %v, want %v", refused, r, err, want)
+		}
+	}
+}
+
 // A message for which there is no free connection was surely not taken.
 func TestCaller_KnowsThatWhatFoundNoConnectionWasNeverTaken(t *testing.T) {
 	t.Parallel()
