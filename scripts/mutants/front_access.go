@@ -2,9 +2,9 @@ package main
 
 var accessMutants = []mutant{
 	{"a token that was taken out of the file is still accepted", "access", guardFile, one(
-		"	g.tokens.Store(found)\n", "	if g.tokens.Load() == nil || g.cfg.TokensFile == \"\" {\n		g.tokens.Store(found)\n	}\n")},
+		"	if noTokens == nil {\n		g.tokens.Store(found)\n", "	if noTokens == nil && g.cfg.TokensFile == \"\" {\n		g.tokens.Store(found)\n")},
 	{"a tokens file that cannot be read locks everybody out", "access", guardFile, one(
-		"	errs = append(errs, err)\n	keys, err := g.loadKeys()", "	errs = append(errs, err)\n	g.tokens.Store(found)\n	keys, err := g.loadKeys()")},
+		"	if noTokens == nil {\n		g.tokens.Store(found)\n	}\n", "	g.tokens.Store(found)\n")},
 	{"two credentials pass for the first", "access", guardFile, one(
 		"	if len(headers) > 1 {\n", "	if len(headers) > 2 {\n")},
 	{"a token of another scheme is taken", "access", guardFile, one(

@@ -6,7 +6,7 @@ var limitMutants = []mutant{
 	{"the leftmost address is believed, which anybody may have written", "rate", addressFile, one(
 		"				rest, entry = rest[:i], rest[i+1:]\n", "				rest, entry = nil, rest[:i]\n")},
 	{"an IPv4 address in IPv6 form is another client", "rate", addressFile, one(
-		"	peer = peer.Unmap().WithZone(\"\")\n", "	peer = peer.WithZone(\"\")\n")},
+		"return a.Unmap().WithZone(\"\")", "return a.WithZone(\"\")")},
 	{"each address of an IPv6 network is a client", "rate", addressFile, one(
 		"a.Prefix(64)", "a.Prefix(128)")},
 	{"idle clients are never forgotten", "rate", clientsFile, one(
@@ -51,9 +51,8 @@ var limitHTTPMutants = []mutant{
 		"max(1, count))", "1)")},
 	{"clients are addresses although they should be credentials", "rate", rateFile, one(
 		"	if r.ByCredential {\n", "	if r.ByCredential && len(r.Proxies) > 0 {\n")},
-	{"X-Forwarded-For counts without a trusted proxy", "rate", rateFile, []edit{
-		{"	if len(r.Proxies) > 0 {\n		forwarded = ctx.Request.Header.PeekAll(\"X-Forwarded-For\")\n	}\n", "	forwarded = ctx.Request.Header.PeekAll(\"X-Forwarded-For\")\n	if a, err := netip.ParseAddr(string(ctx.Request.Header.Peek(\"X-Forwarded-For\"))); err == nil {\n		peer = a\n	}\n"},
-	}},
+	{"X-Forwarded-For counts without a trusted proxy", "rate", rateFile, one(
+		"		peer = r.Proxies.Client(peer, nil)\n", "		if a, err := netip.ParseAddr(string(header.Peek(\"X-Forwarded-For\"))); err == nil {\n			peer = a\n		}\n")},
 	{"a rate limit by credential is taken where there are none", "rate", rateFile, one(
 		"	case r.ByCredential && !access:\n", "	case r.ByCredential && access && false:\n")},
 }

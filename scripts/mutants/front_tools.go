@@ -41,7 +41,7 @@ var commandMutants = []mutant{
 	{"wrong usage ends with the status of a failure", "command", mainFile, one(
 		"parser.Model.Name), exitUsage)", "parser.Model.Name), exitFailed)")},
 	{"an error is several lines", "command", mainFile, one(
-		"return r == '\\n' }), \"; \")", "return r == '\\n' }), \"\\n\")")},
+		"	return strings.Join(lines, \"; \")", "	return strings.Join(lines, \"\\n\")")},
 	{"an audit that does not add up ends with status 0", "command", "cmd/pinocchio/audit_sums.go", one(
 		"	return errors.Join(faults...)\n}\n\n// moreOrLess", "	if exact {\n		return errors.Join(faults...)\n	}\n	return nil\n}\n\n// moreOrLess")},
 	{"a node that is not ready passes for one that is", "command", "cmd/pinocchio/health.go", one(
@@ -95,7 +95,7 @@ var certMutants = []mutant{
 	{"a renewed certificate is not shown", "tls", sourceFile, one(
 		"		s.now.Store(l)\n		log.Info", "		_ = l\n		log.Info")},
 	{"a torn certificate replaces the good one", "tls", sourceFile, one(
-		"\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			return\n", "\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			s.now.Store(new(loaded))\n			return\n")},
+		"\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			return err\n", "\"kind\", s.kind, \"error\", err, \"expires\", s.Expiry())\n			s.now.Store(new(loaded))\n			return err\n")},
 	{"a node starts with a certificate that others refuse", "tls", sourceFile, one(
 		"	if err := l.fits(s.name); err != nil {\n", "	if err := l.fits(s.name); err != nil && l.roots == nil {\n")},
 }
