@@ -235,6 +235,10 @@ var mutants = []mutant{
 		"if p := n.parts[o.partition]; n.rewind.forgotten && ", "if p := n.parts[o.partition]; n.rewind.forgotten && n.leaving && ")},
 	{"an older state of the store is reclaimed only by the ring (was so)", "R12", rewindFile, one(
 		"known > o.epoch {", "known > o.epoch && n.opinion[o.partition] == n.slot {")},
+	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
+		"|| p.Older(s.Ledger) {", "|| len(s.Ledger) < 0 {")},
+	{"in an older state's epoch, the late answer of its first owner counts (was so)", "R8", originFile, one(
+		"|| p.own != nil || former {", "|| p.own != nil || former && false {")},
 	{"an older state of the store is not looked for in the ledger", "R6", rewindFile, one(
 		"		if a.ledger[partition][s.id] < has[s.id] {\n", "		if a.ledger[partition][s.id] < has[s.id] && s.id == n.id {\n")},
 
