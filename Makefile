@@ -13,6 +13,7 @@ DURATION ?= 10m
 SEED ?= 0
 NODES ?= 3
 CHAOS ?=
+RATIOS ?=
 TARGETS ?= http://127.0.0.1:3333 http://127.0.0.1:3334 http://127.0.0.1:3335
 BENCH ?= --connections 64 --requests 1000000 --keys 1000 --verify
 
@@ -23,7 +24,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test manifests race cover check bench bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows mutants-fit deadcode vuln image clean
+.PHONY: help build run cluster test manifests race cover check bench ratios bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows mutants-fit deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +64,10 @@ check: lint manifests ## everything that a change must pass: lint, race detector
 
 bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="flags of pinocchio bench"
 	./bin/pinocchio bench $(addprefix --target ,$(TARGETS)) $(BENCH)
+
+ratios: build ## one node and three against a handler that does nothing, disk against memory, batches: wrk, in turns, in one run
+	scripts/need wrk
+	scripts/ratios $(RATIOS)
 
 bench-go: ## benchmarks of single packages
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...

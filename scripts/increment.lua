@@ -1,20 +1,37 @@
--- The load of scripts/wrk-ratio: increments of 1,000 keys in turn, each request ready made, so that wrk itself costs
--- as little as it can. Ends with one line for the script: requests a second, failures, microseconds at p50 and p99.
+-- The load of scripts/ratios: increments of 1,000 keys in turn, each request ready made, so that wrk itself costs
+-- as little as it can. BATCH=1000 puts so many into each request. Ends with one line for the script: requests a second, failures,
+-- microseconds at p50 and p99.
 
 local keys = 1000
+local batch = tonumber(os.getenv("BATCH") or "1")
 local requests = {}
 local turn = 0
 
+local function body(k)
+  return string.format('{"key":"page:%d","value":1}', k)
+end
+
+local function many(first)
+  local items = {}
+  for i = 1, batch do
+    items[i] = body((first + i - 2) % keys + 1)
+  end
+  return "[" .. table.concat(items, ",") .. "]"
+end
+
 function init()
   local headers = { ["Content-Type"] = "application/json" }
+  if batch > 1 then
+    requests[1] = wrk.format("POST", "/api/v1/increments", headers, many(1))
+    return
+  end
   for k = 1, keys do
-    local body = string.format('{"key":"page:%d","value":1}', k)
-    requests[k] = wrk.format("POST", "/api/v1/increment", headers, body)
+    requests[k] = wrk.format("POST", "/api/v1/increment", headers, body(k))
   end
 end
 
 function request()
-  turn = turn % keys + 1
+  turn = turn % #requests + 1
   return requests[turn]
 end
 

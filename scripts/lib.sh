@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Helpers of scripts/cluster, scripts/postgres and scripts/wrk-ratio. Sourced, not run. They need bash and, beside
+# Helpers of scripts/cluster, scripts/postgres and scripts/ratios. Sourced, not run. They need bash and, beside
 # it, nothing but what every Linux or macOS has.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -2,9 +2,9 @@ package main
 
 var accessMutants = []mutant{
 	{"a token that was taken out of the file is still accepted", "access", guardFile, one(
-		"	if noTokens == nil {\n		g.tokens.Store(found)\n", "	if noTokens == nil && g.cfg.TokensFile == \"\" {\n		g.tokens.Store(found)\n")},
+		"		g.tokens.Store(found)\n	}\n	keys, noKeys", "	}\n	keys, noKeys")},
 	{"a tokens file that cannot be read locks everybody out", "access", guardFile, one(
-		"	if noTokens == nil {\n		g.tokens.Store(found)\n	}\n", "	g.tokens.Store(found)\n")},
+		"	if noTokens == nil {\n		g.tokens.Store(found)\n", "	if g != nil {\n		g.tokens.Store(found)\n")},
 	{"two credentials pass for the first", "access", guardFile, one(
 		"	if len(headers) > 1 {\n", "	if len(headers) > 2 {\n")},
 	{"a token of another scheme is taken", "access", guardFile, one(

@@ -6,7 +6,7 @@ var limitMutants = []mutant{
 	{"the leftmost address is believed, which anybody may have written", "rate", addressFile, one(
 		"				rest, entry = rest[:i], rest[i+1:]\n", "				rest, entry = nil, rest[:i]\n")},
 	{"an IPv4 address in IPv6 form is another client", "rate", addressFile, one(
-		"return a.Unmap().WithZone(\"\")", "return a.WithZone(\"\")")},
+		"return a.Unmap().WithZone(\"\") }", "return a.WithZone(\"\") }")},
 	{"each address of an IPv6 network is a client", "rate", addressFile, one(
 		"a.Prefix(64)", "a.Prefix(128)")},
 	{"idle clients are never forgotten", "rate", clientsFile, one(

@@ -41,7 +41,7 @@ var commandMutants = []mutant{
 	{"wrong usage ends with the status of a failure", "command", mainFile, one(
 		"parser.Model.Name), exitUsage)", "parser.Model.Name), exitFailed)")},
 	{"an error is several lines", "command", mainFile, one(
-		"	return strings.Join(lines, \"; \")", "	return strings.Join(lines, \"\\n\")")},
+		"	return strings.Join(lines, \"; \")\n", "	return strings.Join(lines, \"\\n\")\n")},
 	{"an audit that does not add up ends with status 0", "command", "cmd/pinocchio/audit_sums.go", one(
 		"	return errors.Join(faults...)\n}\n\n// moreOrLess", "	if exact {\n		return errors.Join(faults...)\n	}\n	return nil\n}\n\n// moreOrLess")},
 	{"a node that is not ready passes for one that is", "command", "cmd/pinocchio/health.go", one(

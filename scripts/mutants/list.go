@@ -154,7 +154,11 @@ var mutants = []mutant{
 		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
-		"t.epoch != w.epoch || t.flushed != w.flushed || p.Older", "t.epoch != w.epoch || p.Older")},
+		"t.epoch != w.epoch || t.flushed != w.flushed ||", "t.epoch != w.epoch ||")},
+	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
+		" || p.Older(s.Ledger) {", " {")},
+	{"a former owner of the same epoch is believed (was so)", "R5", originFile, one(
+		"p.own != nil || former {", "p.own != nil || former && false {")},
 	{"a read is taken to contain the batch under way", "R8", ownerFile, one(
 		"	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)\n", "	included := w.frozen\n")},
 	{"a read is taken not to contain the batch under way", "R8", ownerFile, one(
@@ -235,10 +239,6 @@ var mutants = []mutant{
 		"if p := n.parts[o.partition]; n.rewind.forgotten && ", "if p := n.parts[o.partition]; n.rewind.forgotten && n.leaving && ")},
 	{"an older state of the store is reclaimed only by the ring (was so)", "R12", rewindFile, one(
 		"known > o.epoch {", "known > o.epoch && n.opinion[o.partition] == n.slot {")},
-	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
-		"|| p.Older(s.Ledger) {", "|| len(s.Ledger) < 0 {")},
-	{"in an older state's epoch, the late answer of its first owner counts (was so)", "R8", originFile, one(
-		"|| p.own != nil || former {", "|| p.own != nil || former && false {")},
 	{"an older state of the store is not looked for in the ledger", "R6", rewindFile, one(
 		"		if a.ledger[partition][s.id] < has[s.id] {\n", "		if a.ledger[partition][s.id] < has[s.id] && s.id == n.id {\n")},
 
