@@ -24,7 +24,7 @@ WITH_POSTGRES = PATH="$$(scripts/need --where postgres):$$PATH"
 PROFILE := .run/coverage.out
 IMAGE ?= pinocchio:latest
 
-.PHONY: help build run cluster test manifests race cover check bench ratios bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows deadcode vuln image clean
+.PHONY: help build run cluster test manifests race cover check bench ratios bench-go simulate fuzz mutants faults chaos screenshots fmt lint fmt-check vet staticcheck arrows mutants-fit deadcode vuln image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,8 +78,8 @@ simulate: ## SEEDS seeded histories of the protocol, on all processors; tells ho
 fuzz: ## every fuzz target, each for FUZZTIME; failures stay in testdata/fuzz
 	scripts/fuzz $(FUZZTIME)
 
-mutants: ## plants known faults in core, log and store, one after another, and shows which test catches each
-	scripts/need postgres
+mutants: ## plants known faults, one after another, and shows which test catches each
+	scripts/need postgres chromium
 	$(WITH_POSTGRES) go run ./scripts/mutants
 
 faults: ## campaign on real processes and a real Postgres: kills, pauses, splits, lost commits; FAULTS="--scenario kill --seed 7"
@@ -102,7 +102,7 @@ screenshots: build ## pictures of the live page, in docs/images, from a cluster 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
 
-lint: fmt-check vet staticcheck arrows ## format, vet, staticcheck and the arrows between packages
+lint: fmt-check vet staticcheck arrows mutants-fit ## format, vet, staticcheck, the arrows between packages, and that mutants fit the code
 
 fmt-check:
 	files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted, make fmt mends it:" $$files >&2; exit 1; }
@@ -115,6 +115,9 @@ staticcheck:
 
 arrows: ## no import runs the wrong way: scripts/arrows/rules.go
 	go run ./scripts/arrows
+
+mutants-fit:
+	go run ./scripts/mutants -list >/dev/null
 
 deadcode: ## functions that no command and no test reaches
 	$(TOOL) deadcode -test ./...

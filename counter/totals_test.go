@@ -83,6 +83,19 @@ func TestR8_ALoadThatRacedWithTheEndOfABatchIsNotUsed(t *testing.T) {
 	}
 }
 
+// Its ledger cannot tell: the origin had no row then, and its stream is not known any more.
+func TestR8_ALoadThatRacedWithTheFirstBatchOfAnOriginThatHasClosedSinceIsNotUsed(t *testing.T) {
+	p := owner(me, nil)
+	s := Section{Epoch: 1, First: 1, Ops: []Op{{Key: "k", Delta: 5}}}
+	p.Handle(other, &s, free, false)
+	token, _ := p.BeginLoad()
+	flush(t, p)
+	p.RemoveOrigin(other)
+	if p.Loaded(token, &Snapshot{Wanted: Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 100}}) {
+		t.Fatal("a snapshot from before the flush was used")
+	}
+}
+
 func TestR8_ALoadOfAnotherEpochIsNotUsed(t *testing.T) {
 	p := owner(me, nil)
 	token, _ := p.BeginLoad()

@@ -36,7 +36,7 @@ func appendRejected(body, key []byte, c *node.Command, total int64) []byte {
 	if c.Value < 0 {
 		name, bound = "min", c.Min
 	}
-	text := "is " + strconv.FormatInt(bound, 10) + ", which " + strconv.FormatInt(total, 10) + " and the value would pass: nothing was counted"
+	text := "is " + strconv.FormatInt(bound, 10) + ", which the total (" + strconv.FormatInt(total, 10) + ") would pass with this value: nothing was counted"
 	body = appendProblems(append(body, '{'), problem{name, text})
 	return append(appendApplied(append(body, ','), key, total, 0), '}')
 }

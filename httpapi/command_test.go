@@ -12,7 +12,7 @@ import (
 
 // walkCommandErrors is every error that only commands have.
 func walkCommandErrors() []walked {
-	const limit = `{"errors":{"max":["is 5, which 0 and the value would pass: nothing was counted"]},"data":{"key":"k","value":0,"applied":0}}`
+	const limit = `{"errors":{"max":["is 5, which the total (0) would pass with this value: nothing was counted"]},"data":{"key":"k","value":0,"applied":0}}`
 	return []walked{
 		{node.ErrOutOfBounds, 409, "", limit},
 		{node.ErrTooFar, 422, "", `{"errors":{"value":["is too far from the present total for one change of 64 bits, and the counter was left as it is: ` +
@@ -54,9 +54,9 @@ func TestIncrement_KeepsWithinItsBounds(t *testing.T) {
 		want   string
 	}{
 		{`{"key":"k","value":2,"max":10}`, 200, `{` + data(10, 2) + `}`},
-		{`{"key":"k","value":1,"max":"10","overflow":"reject"}`, 409, `{"errors":{"max":["is 10, which 10 and the value would pass: nothing was counted"]},` + data(10, 0) + `}`},
+		{`{"key":"k","value":1,"max":"10","overflow":"reject"}`, 409, `{"errors":{"max":["is 10, which the total (10) would pass with this value: nothing was counted"]},` + data(10, 0) + `}`},
 		{`{"key":"k","value":5,"max":12,"min":null,"overflow":"saturate"}`, 200, `{` + data(12, 2) + `}`},
-		{`{"key":"k","value":"-13","min":0,"overflow":null}`, 409, `{"errors":{"min":["is 0, which 12 and the value would pass: nothing was counted"]},` + data(12, 0) + `}`},
+		{`{"key":"k","value":"-13","min":0,"overflow":null}`, 409, `{"errors":{"min":["is 0, which the total (12) would pass with this value: nothing was counted"]},` + data(12, 0) + `}`},
 		{`{"key":"k","value":-13,"min":0,"max":100,"overflow":"saturate","more":1}`, 200, `{` + data(0, -12) + `}`},
 		{`{"key":"k","value":7,"min":null,"max":null,"overflow":null}`, 202, ``},
 	} {

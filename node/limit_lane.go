@@ -104,7 +104,8 @@ func (n *Node) serveLimits(ctx *fasthttp.RequestCtx, rest []byte) {
 type limitLane struct {
 	link  *link
 	queue chan rateCall
-	rests atomic.Int64 // Unix nanoseconds until when the peer is not asked
+	start time.Time
+	rests atomic.Int64 // nanoseconds since start, until when the peer is not asked: a step of the host's clock does not move it
 }
 
 type rateCall struct {
@@ -113,10 +114,10 @@ type rateCall struct {
 }
 
 func newLimitLane(l *link) *limitLane {
-	return &limitLane{link: l, queue: make(chan rateCall, 4*maxLimits)}
+	return &limitLane{link: l, queue: make(chan rateCall, 4*maxLimits), start: time.Now()}
 }
 
-func (a *limitLane) resting() bool { return time.Now().UnixNano() < a.rests.Load() }
+func (a *limitLane) resting() bool { return int64(time.Since(a.start)) < a.rests.Load() }
 
 // ask queues a question. A full queue answers at once that there is no answer (R10).
 func (a *limitLane) ask(q rateAsk) <-chan rateAnswer {
@@ -149,7 +150,7 @@ func (a *limitLane) run(ctx context.Context) {
 		}
 		answers, err := a.post(calls)
 		if err != nil {
-			a.rests.Store(time.Now().Add(limitPause).UnixNano())
+			a.rests.Store(int64(time.Since(a.start) + limitPause))
 			a.link.node.seldom("another node does not answer about the rate limit: this one decides alone for that one's clients", "error", err)
 		}
 		for i, c := range calls {

@@ -95,7 +95,12 @@ func report(std streams, err error, status int) int {
 func oneLine(err error) string {
 	var lines []string
 	for line := range strings.Lines(err.Error()) {
-		if line = strings.TrimSpace(line); line != "" {
+		line = strings.TrimSpace(line)
+		switch last := len(lines) - 1; {
+		case line == "":
+		case last >= 0 && strings.HasSuffix(lines[last], ":"):
+			lines[last] += " " + line
+		default:
 			lines = append(lines, line)
 		}
 	}

@@ -65,6 +65,13 @@ func command(t *testing.T, mode string, args ...string) *exec.Cmd {
 	return c
 }
 
+func TestOneLine_JoinsLinesAndWhatFollowsAColon(t *testing.T) {
+	err := errors.New("first\ndial:\n\tone host\n\n\tanother host\n")
+	if got, want := oneLine(err), "first; dial: one host; another host"; got != want {
+		t.Fatalf("%q, want %q", got, want)
+	}
+}
+
 func TestMain_ExitsWithAStatusAndOneLineThatSaysWhatToDo(t *testing.T) {
 	for _, c := range []struct {
 		args   string

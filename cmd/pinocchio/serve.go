@@ -30,7 +30,7 @@ type serveCmd struct {
 	Advertise string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
 	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
-	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk." placeholder:"DIR"`
+	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk."`
 	// StartTimeout is for serve alone: in a development cluster somebody waits.
 	StartTimeout time.Duration `default:"0s" help:"How long a start waits for a database that cannot be reached; then it fails. 0: for as long as it takes, alive and not ready."`
 	protectFlags

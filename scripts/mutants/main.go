@@ -34,10 +34,12 @@ func run(count int, only string, list bool) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var misfits []error
 	for _, s := range suites() {
-		if err := fits(top, s.mutants); err != nil {
-			return 0, err
-		}
+		misfits = append(misfits, fits(top, s.mutants))
+	}
+	if err := errors.Join(misfits...); err != nil {
+		return 0, err
 	}
 	scratch, err := os.MkdirTemp("", "mutants")
 	if err != nil {
