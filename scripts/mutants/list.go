@@ -127,7 +127,7 @@ var mutants = []mutant{
 		"		if untold != 0 {\n", "		if untold != 0 && untold == op.Delta {\n")},
 
 	{"acknowledgements of earlier epochs count", "R8", originFile, []edit{
-		{"	if sentAt != p.epoch || p.own != nil {\n", "	if p.own != nil {\n"},
+		{"	if sentAt != p.epoch || p.own != nil || former {\n", "	if p.own != nil || former {\n"},
 		{"		if a.Epoch != p.epoch {\n", "		if a.Epoch > p.epoch {\n"},
 	}},
 	{"settling ends with the first section", "R8", ownerFile, one(
@@ -154,7 +154,11 @@ var mutants = []mutant{
 		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
-		"t.epoch != w.epoch || t.flushed != w.flushed {", "t.epoch != w.epoch {")},
+		"t.epoch != w.epoch || t.flushed != w.flushed ||", "t.epoch != w.epoch ||")},
+	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
+		" || p.Older(s.Ledger) {", " {")},
+	{"a former owner of the same epoch is believed (was so)", "R5", originFile, one(
+		"p.own != nil || former {", "p.own != nil {")},
 	{"a read is taken to contain the batch under way", "R8", ownerFile, one(
 		"	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)\n", "	included := w.frozen\n")},
 	{"a read is taken not to contain the batch under way", "R8", ownerFile, one(
