@@ -3,7 +3,7 @@ package main
 // fronts are the mutants of what stands around core, log and store. Some are two mistakes at once: where one check stands behind
 // another, only together they show.
 func fronts() []suite {
-	return []suite{
+	return append([]suite{
 		{[]string{"./internal/access"}, false, accessMutants},
 		{[]string{"./httpapi", "-run", "TestAccess_"}, false, accessHTTPMutants},
 		{[]string{"./internal/limit"}, false, limitMutants},
@@ -20,7 +20,7 @@ func fronts() []suite {
 		{[]string{"./client"}, false, clientMutants},
 		{[]string{"./internal/certs"}, false, certMutants},
 		{[]string{"./internal/reload"}, false, reloadMutants},
-	}
+	}, nodeSuites()...)
 }
 
 const (
