@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -13,17 +14,31 @@ import (
 	"github.com/pinocchio-nose/pinocchio/client"
 )
 
-// asking are the flags of the commands by which a person asks a cluster.
-type asking struct {
+// reach are the flags that say whom a person's command asks, and how.
+type reach struct {
 	Server  []string      `default:"http://127.0.0.1:3333" help:"Node to ask, http://host:port or host:port; repeatable: the next one is asked when one cannot answer." placeholder:"URL"`
 	Token   string        `help:"Bearer token; better in the environment, where other users do not see it." placeholder:"TOKEN"`
+	CA      string        `name:"ca" type:"existingfile" help:"Certificates of the authorities to trust for https, PEM. Default: the system's." placeholder:"FILE"`
 	Timeout time.Duration `default:"10s" help:"Longest wait for an answer, repeats included."`
-	JSON    bool          `name:"json" help:"Print JSON."`
+}
+
+// asking are the flags of a command that asks once.
+type asking struct {
+	reach
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // ask runs f with a client, within the timeout.
-func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
-	c, err := client.New(client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout})
+func (a *reach) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	o := client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout}
+	if a.CA != "" {
+		trust, err := trusting(a.CA)
+		if err != nil {
+			return err
+		}
+		o.HTTP = &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
+	}
+	c, err := client.New(o)
 	if err != nil {
 		return fmt.Errorf("--server: %w", err)
 	}

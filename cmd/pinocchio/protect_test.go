@@ -71,6 +71,9 @@ func TestServe_SpeaksHTTPSWithItsClients(t *testing.T) {
 	if !strings.Contains(got, "ledger 50 (difference 0): adds up") {
 		t.Errorf("audit: %s", got)
 	}
+	if got := outputOf(t, exitOK, "incr", "key", "3", "--server", secure, "--ca", ca.File); got != "3\n" {
+		t.Errorf("incr with the authority: %q", got)
+	}
 }
 
 func TestServe_ShowsACertificateThatIsReplacedUnderIt(t *testing.T) {

@@ -19,16 +19,13 @@ import (
 type topCmd struct {
 	Interval time.Duration `default:"2s" help:"Time between two looks, over which rates are taken."`
 	Once     bool          `help:"Look twice, print once, and end."`
-	asking
+	reach
 }
 
 // Validate is called by the parser.
 func (c *topCmd) Validate() error {
 	if c.Interval <= 0 {
 		return fmt.Errorf("interval: %v, must be more than 0", c.Interval)
-	}
-	if c.JSON {
-		return errors.New("json: top prints for people only; \"cluster --json\" is for programs")
 	}
 	return nil
 }
