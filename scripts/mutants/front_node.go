@@ -10,9 +10,9 @@ func nodeSuites() []suite {
 		nodeSuite("TestNode_ClaimsFromWhoIsGone|TestNode_GivesANewGrace|TestCluster_HandsNothingOverForARing", nodeClaimMutants),
 		nodeSuite("TestCluster_TellsNoTotalWithoutWhatWasAnswered", nodeSettleMutants),
 		nodeSuite("TestCluster_LosesNoRequestWhenANodeLeavesUnderLoad", nodeRingMutants),
-		nodeSuite("TestNode_HandsOverAllTheSame", nodeDrainMutants),
+		nodeSuite("TestNode_HandsOverAllTheSame|TestNode_TellsAgainThatItLeaves", nodeDrainMutants),
 		nodeSuite("TestNode_LeavesItsLog|TestNode_SaysHowMuchIsLost|TestNode_AcceptsNothingOnceItLeaves", nodeStopMutants),
-		nodeSuite("TestNode_RefusesDurabilityDisk|TestScribe_|TestCluster_CountsOnceWhatWasLogged", nodeDiskMutants),
+		nodeSuite("TestNode_RefusesDurabilityDisk|TestScribe_|TestGhost_|TestCluster_CountsOnceWhatWasLogged", nodeDiskMutants),
 		nodeSuite("TestCopies_|TestNode_AnswersReplica", nodeReplicaMutants),
 		nodeSuite("TestCluster_CountsOnceWhatASecondNodeHolds", nodeLossMutants),
 		nodeSuite("TestNode_TakesEverythingAgain|TestR10_Commands", nodeBoundMutants), // not the test that counts on until it is refused
@@ -113,6 +113,8 @@ var nodeRingMutants = []mutant{
 var nodeDrainMutants = []mutant{
 	{"a node leaves without handing over when the store fails for a moment", "node", stopFile, one(
 		"		if ctx.Err() != nil || errors.Is(err, flush.ErrClosed) {\n", "		if told || errors.Is(err, flush.ErrClosed) {\n")},
+	{"a node does not say again that it leaves when the database forgot", "node", roundFile, one(
+		"	n.stayLeaving(ctx, w)\n", "")},
 }
 
 var nodeStopMutants = []mutant{
@@ -133,6 +135,8 @@ var nodeDiskMutants = []mutant{
 		"		s.fail(err)\n		return\n	}\n	s.node.count.logSync", "		s.node.log.Warn(\"syncing the log\", \"error\", err)\n	}\n	s.node.count.logSync")},
 	{"callers are told of the disk before it has anything", "node", scribeFile, one(
 		"	began := time.Now()\n", "	for _, m := range s.marks {\n		sl := &s.node.slots.all[m.partition]\n		sl.mu.Lock()\n		sl.p.Logged(m.number)\n		sl.mu.Unlock()\n	}\n	began := time.Now()\n")},
+	{"the word of an owner in doubt of its lease ends a past process's log", "node", resendFile, one(
+		"a.Code == counter.OK && !a.Doubt && p.Pending()", "a.Code == counter.OK && p.Pending()")},
 	{"a past process's log goes when the owners have taken it", "node", resendFile, one(
 		"a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted\n", "a.Code == counter.OK\n")},
 }
