@@ -78,7 +78,7 @@ var nodeLeaseMutants = []mutant{
 	{"a lease is trusted before what was lost is given up", "node", roundFile, one(
 		"	n.heed(w)\n	n.lease.renewed(asked)", "	n.lease.renewed(asked)\n	n.heed(w)")},
 	{"a total is told by the lease that there was before it was read", "node", readFile, []edit{
-		{"	for {\n		sl.mu.Lock()\n		v, state := sl.p.Total(hash, key)\n", "	stale := !n.lease.trusted()\n	for {\n		sl.mu.Lock()\n		v, state := sl.p.Total(hash, key)\n"},
+		{"	for asked := false; ; {\n		sl.mu.Lock()\n		v, state := sl.p.Total(hash, key)\n", "	stale := !n.lease.trusted()\n	for asked := false; ; {\n		sl.mu.Lock()\n		v, state := sl.p.Total(hash, key)\n"},
 		{"Stale: !n.lease.trusted()}", "Stale: stale}"},
 	}},
 	{"a total is told to another node by the lease before it was read", "node", peersFile, []edit{
@@ -189,7 +189,7 @@ var nodeCommandMutants = []mutant{
 	{"a command that was never sent is in doubt", "node", changesFile, one(
 		"	case err != nil && neverTaken(err):\n", "	case err != nil && neverTaken(err) && n.draining.Load():\n")},
 	{"a command is answered although its durability was not reached", "node", changeFile, one(
-		"	case errors.Is(err, ErrDurabilityTimeout):\n		return Changed{}, ErrInDoubt\n", "	case errors.Is(err, ErrDurabilityTimeout):\n		return Changed{Before: r.Before, Delta: r.Delta}, nil\n")},
+		"	case errors.Is(err, ErrDurabilityTimeout), errors.Is(err, ErrIDReused):", "	case errors.Is(err, ErrDurabilityTimeout):\n		return Changed{Before: r.Before, Delta: r.Delta}, nil\n	case errors.Is(err, ErrIDReused):")},
 }
 
 var nodePeerMutants = []mutant{
