@@ -56,6 +56,7 @@ type record struct {
 	resolved bool   // but for this: refused, and the origin knows: from then on it adds nothing
 	applied  uint64 // the last epoch at which an owner applied it
 	refused  uint64 // the last epoch at which an owner refused it
+	unheard  bool   // it was refused when somebody else resent it, whose answer its origin does not get
 	setAside int64  // what the origin has named as refused after its caller had gone
 	totals   []int64
 	away     bool  // a process besides its origin has applied it

@@ -171,7 +171,7 @@ func (a *auditor) handled(p *part, origin counter.Origin, s *counter.Section, an
 			t.once(rec, how, total)
 		}
 		t.apply(r, rec, op.Delta, how)
-		rec.away = true
+		rec.away, rec.unheard = true, rec.unheard || resent && how == counter.OutOfRange
 		if _, fits := t.sum[rec.key].int64(); !fits {
 			w.mark(markPromised)
 		}
@@ -259,6 +259,19 @@ func (t *tenure) excuse(origin counter.Origin) {
 		seen[origin] = has
 	}
 	a.excuses = append(a.excuses, excuse{partition: t.p.id, origin: origin, at: a.w.now, cap: has})
+}
+
+// lostWith notes that what a batch has of dead processes beyond what the store has is lost with them. A total may have shown it, though
+// nobody had an answer (known limit).
+func (a *auditor) lostWith(b *pendingBatch) {
+	seen := a.shownTo[b.Partition]
+	for _, m := range b.Moves {
+		if !a.w.byID[m.Origin].alive {
+			has := a.stream(b.Partition, m.Origin).persisted
+			seen[m.Origin] = min(seen[m.Origin], has)
+			a.excuses = append(a.excuses, excuse{partition: b.Partition, origin: m.Origin, at: a.w.now, cap: has})
+		}
+	}
 }
 
 // frozen checks that a batch takes everything that its owner has applied, and fixes the content of the owner's own operations.

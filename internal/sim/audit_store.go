@@ -171,9 +171,9 @@ func (a *auditor) compareStream(partition uint32, origin counter.Origin, s *stre
 			w.mustBe(told == r.setAside || !n.alive, "R12", "%s: operation %d is refused, callers were told that %d counts, %d is set aside",
 				n.name, number+1, told, r.setAside)
 		default:
-			// Known limit: the refusal never reached its origin, and then the owner changed, or the origin crashed.
+			// Known limit: the refusal never reached its origin, and then the owner changed, or the origin crashed, or who resent it was told.
 			w.mark(markOutOfRangeUnheard)
-			w.mustBe(w.store.owners[partition].epoch > r.refused || !n.alive, "R7", "%s: operation %d counts for its caller, its owner refused it",
+			w.mustBe(w.store.owners[partition].epoch > r.refused || !n.alive || r.unheard, "R7", "%s: operation %d counts for its caller, its owner refused it",
 				n.name, number+1)
 		}
 	}

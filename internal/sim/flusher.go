@@ -143,6 +143,9 @@ func (n *node) sortOut(batches []*pendingBatch, r *result) {
 			n.committed(b, nil)
 		case n.w.rewound():
 			n.conflict(b.Partition, b.Epoch)
+		case n.w.ended(b, r.ledger[b.Partition]):
+			n.w.audit.lostWith(b)
+			n.conflict(b.Partition, b.Epoch)
 		default:
 			n.w.broken("R3", "%s: batch %+v stands neither before nor after: %v", n.name, b.Batch, r.ledger[b.Partition])
 		}
@@ -166,6 +169,18 @@ func (b *pendingBatch) stands(off []mismatch) (exact, past bool) {
 		past = past && off[i].number >= m.To
 	}
 	return exact, past
+}
+
+// ended says that the rows which do not match are of dead processes that a ghost has closed meanwhile: a late message of theirs was
+// applied, of which nobody had been told.
+func (w *world) ended(b *pendingBatch, off []mismatch) bool {
+	for _, m := range b.Moves {
+		i := slices.IndexFunc(off, func(x mismatch) bool { return x.origin == m.Origin })
+		if i >= 0 && off[i].number != m.To && (w.byID[m.Origin].alive || !w.store.byID[m.Origin].closed) {
+			return false
+		}
+	}
+	return true
 }
 
 // handedOver says whether the partition stands where the batch's hand-over leaves it.
