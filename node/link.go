@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,6 +128,7 @@ func (a *lane) run(ctx context.Context) {
 			a.abandon()
 			return
 		case <-a.wake:
+			runtime.Gosched() // those who are about to add more come first: one batch for them all
 		}
 		if !a.build(f) {
 			continue

@@ -31,6 +31,7 @@ type serveCmd struct {
 	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
 	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk."`
+	Pprof     string   `help:"host:port for Go's profiles (/debug/pprof/), without access control: a loopback address. Default: none." placeholder:"HOST:PORT"`
 	// StartTimeout is for serve alone: in a development cluster somebody waits.
 	StartTimeout time.Duration `default:"0s" help:"How long a start waits for a database that cannot be reached; then it fails. 0: for as long as it takes, alive and not ready."`
 	protectFlags
@@ -47,6 +48,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams, command *kong.Context) 
 		return err
 	}
 	tellMemoryLimit(log)
+	endProfiles, err := listenForProfiles(c.Pprof, log)
+	if err != nil {
+		return err
+	}
+	defer endProfiles()
 	ln, err := listenForClients(c.HTTP)
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func (c *serveCmd) prepare(log *slog.Logger) (node.Config, protection, *gate, er
 	trial.Store = unopened{}
 	return cfg, protect, gate, errors.Join(
 		noName, noProtection, noGate, storeFault(c.Store), trial.Validate(),
-		addressFault("http", c.HTTP), addressFault("peer", c.Peer), addressFault("gossip", c.Gossip), addressFault("join", c.Join...),
+		addressFault("http", c.HTTP), addressFault("peer", c.Peer), addressFault("gossip", c.Gossip), addressFault("join", c.Join...), optionalAddressFault("pprof", c.Pprof),
 	)
 }
 
@@ -129,6 +135,13 @@ func addressFault(flag string, addresses ...string) error {
 		}
 	}
 	return nil
+}
+
+func optionalAddressFault(flag, address string) error {
+	if address == "" {
+		return nil
+	}
+	return addressFault(flag, address)
 }
 
 // tellMemoryLimit tells the garbage collector a container's limit. Where there is none to be read, a node runs all the same: that is
