@@ -45,6 +45,13 @@ func (p *Partition) Copied(n uint64) { p.out.safe(&p.out.held, n, held) }
 // CopyAfresh notes that nobody holds copies any more: another node will get them from the first on that the store lacks.
 func (p *Partition) CopyAfresh() { p.out.copying, p.out.held = 0, 0 }
 
+// Hurry asks the owner to flush when it has got the last operation, without waiting for the interval.
+func (p *Partition) Hurry() {
+	if n := len(p.out.ops); n > 0 {
+		p.out.ops[n-1].Flags |= Urgent
+	}
+}
+
 // LetGo forgets what is kept of operations up to n although the store has them.
 func (p *Partition) LetGo(n uint64) { p.out.letGo(n) }
 

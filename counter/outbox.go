@@ -253,6 +253,7 @@ func (o *outbox) restore(n uint64) bool {
 	clear(o.kept[at:])
 	o.kept = o.kept[:at]
 	o.persisted, o.heard = n, min(o.heard, n)
+	o.copying, o.held = min(o.copying, n), min(o.held, n) // the holder of copies let go of what comes back
 	o.rewind()
 	return true
 }

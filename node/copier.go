@@ -33,8 +33,12 @@ type copier struct {
 
 	// Only the copying goroutine uses these.
 	peer   counter.Origin
-	copied map[uint32]struct{} // partitions of which the peer holds something that the store may have by now
+	copied copiedMarks
+	former map[counter.Origin]copiedMarks // what earlier holders have, until the store has it and they know
 }
+
+// copiedMarks are the partitions of which a peer holds something, with the highest number of it.
+type copiedMarks map[uint32]uint64
 
 // copyMark is what was sent of a partition.
 type copyMark struct {
@@ -43,7 +47,10 @@ type copyMark struct {
 }
 
 func newCopier(n *Node) *copier {
-	return &copier{node: n, wake: make(chan struct{}, 1), copied: make(map[uint32]struct{})}
+	return &copier{
+		node: n, wake: make(chan struct{}, 1),
+		copied: make(copiedMarks), former: make(map[counter.Origin]copiedMarks),
+	}
 }
 
 // note queues a slot, whose lock is held.
@@ -76,6 +83,9 @@ func (c *copier) run(ctx context.Context) {
 		if !c.used.Load() {
 			continue
 		}
+		if all {
+			c.tidyFormer()
+		}
 		l := c.holder()
 		if l == nil {
 			continue // until there is one; who waits is told that it takes too long
@@ -93,10 +103,69 @@ func (c *copier) holder() *link {
 	if l == nil || id == c.peer {
 		return l
 	}
-	c.peer = id
-	clear(c.copied)
-	c.node.slots.each(func(_ *slot, p *counter.Partition) { p.CopyAfresh() })
+	before := c.copied
+	if c.peer != (counter.Origin{}) && len(before) > 0 {
+		c.former[c.peer] = before
+	}
+	c.peer, c.copied = id, make(copiedMarks)
+	delete(c.former, id)
+	c.node.slots.each(func(sl *slot, p *counter.Partition) {
+		p.CopyAfresh()
+		if _, held := before[p.ID()]; held && p.HasToCopy() {
+			c.note(sl) // also where nothing new comes: what was answered by the former holder's word has one holder now
+		}
+	})
 	return l
+}
+
+// tidyFormer tells earlier holders how far the store has what they hold: nobody else does, and their room is bounded (R10).
+func (c *copier) tidyFormer() {
+	w := c.node.world.Load()
+	for peer, marks := range c.former {
+		if w == nil || w.members[peer] == nil {
+			delete(c.former, peer)
+			continue
+		}
+		var ids []uint32
+		for id, number := range marks {
+			sl := &c.node.slots.all[id]
+			sl.mu.Lock()
+			if sl.p.Persisted() >= number {
+				ids = append(ids, id)
+			}
+			sl.mu.Unlock()
+		}
+		l := c.node.links.get(peer)
+		if len(ids) == 0 || l == nil || !c.release(l, ids) {
+			continue
+		}
+		for _, id := range ids {
+			delete(marks, id)
+		}
+		if len(marks) == 0 {
+			delete(c.former, peer)
+		}
+	}
+}
+
+// release tells a peer that it need hold nothing of what it was sent of the partitions, and reports whether it heard.
+func (c *copier) release(l *link, ids []uint32) bool {
+	body := wire.AppendHeader(nil, c.node.header())
+	body = binary.AppendUvarint(body, uint64(len(ids)))
+	for _, id := range ids {
+		sl := &c.node.slots.all[id]
+		sl.mu.Lock()
+		persisted := sl.p.Persisted()
+		sl.mu.Unlock()
+		body = wire.AppendCopy(body, &wire.Copy{Partition: id, Persisted: persisted, First: persisted + 1})
+	}
+	answer, err := l.call.post(copyPath, body, c.node.cfg.OwnerTimeout)
+	if err != nil {
+		c.node.peerFault(l, err)
+		return false
+	}
+	answer.release()
+	return true
 }
 
 // secondNode picks a live process for copies: the one there was, if it still is, or else the next one by id. The nil UUID: none.
@@ -209,7 +278,7 @@ func (c *copier) copiedTo(m copyMark, held uint64, answered bool) {
 		return
 	}
 	sl.p.Copied(m.number)
-	c.copied[m.partition] = struct{}{}
+	c.copied[m.partition] = m.number
 	if m.persisted >= m.number {
 		delete(c.copied, m.partition) // the peer has just been told that it need hold nothing
 	}

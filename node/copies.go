@@ -58,17 +58,39 @@ func (c *copies) hold(origin counter.Origin, in *wire.Copy) uint64 {
 		parts[in.Partition] = s
 	}
 	c.trim(s, in.Persisted)
-	if in.First > s.next() || c.bytes > c.limit {
+	c.prepend(s, in)
+	switch {
+	case in.Persisted+1 < s.first:
+		return in.Persisted // the store went back, and what it lost was let go here
+	case in.First > s.next() || c.bytes > c.limit:
 		return s.next() - 1 // something between is missing, or there is no room (R10)
 	}
 	if fresh := in.Ops[min(uint64(len(in.Ops)), s.next()-in.First):]; len(fresh) > 0 {
 		c.bytes += weigh(fresh)
-		for _, op := range fresh {
-			op.Key, op.ID = strings.Clone(op.Key), strings.Clone(op.ID)
-			s.ops = append(s.ops, op)
-		}
+		s.ops = append(s.ops, cloned(fresh)...)
 	}
 	return s.next() - 1
+}
+
+// prepend takes operations before those that are held, when nothing is missing between: the origin sends them again after the store
+// went back to before them. A late message may bring some that the store has, which the next one lets go.
+func (c *copies) prepend(s *stretch, in *wire.Copy) {
+	if in.First >= s.first || in.First+uint64(len(in.Ops)) < s.first || c.bytes > c.limit {
+		return
+	}
+	front := cloned(in.Ops[:s.first-in.First])
+	c.bytes += weigh(front)
+	s.first, s.ops = in.First, append(front, s.ops...)
+}
+
+// cloned copies operations with their strings.
+func cloned(ops []counter.Op) []counter.Op {
+	out := make([]counter.Op, len(ops))
+	for i, op := range ops {
+		op.Key, op.ID = strings.Clone(op.Key), strings.Clone(op.ID)
+		out[i] = op
+	}
+	return out
 }
 
 // trim lets go of what the store has.
@@ -100,7 +122,13 @@ func (c *copies) settle(origin counter.Origin, parts []*ghostPart) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range parts {
-		if s := c.of[origin][p.ID()]; s != nil {
+		s := c.of[origin][p.ID()]
+		switch {
+		case s == nil:
+		case p.gap: // nobody can apply what is held here, as what comes before it is gone
+			c.bytes -= weigh(s.ops)
+			delete(c.of[origin], p.ID())
+		default:
 			c.trim(s, p.Persisted())
 		}
 	}

@@ -34,6 +34,7 @@ type ghost struct {
 type ghostPart struct {
 	*counter.Partition
 	done bool
+	gap  bool // the store lacks what comes before all that this ghost has
 }
 
 // newLogGhost resends a log on disk. It says hello for every partition: also for those of which the log has nothing, the
@@ -51,7 +52,10 @@ func newLogGhost(n *Node, old *journal.Old) *ghost {
 	return g
 }
 
+// add takes a partition of the past process. Its last operation is urgent: while its owner waits for the interval, a ghost
+// can neither let go of a log nor of copies.
 func (g *ghost) add(p *counter.Partition) {
+	p.Hurry()
 	p.With(counter.Holders{Keep: g.node.cfg.KeepPersisted > 0})
 	g.parts = append(g.parts, &ghostPart{Partition: p})
 	g.count += p.Pending()
@@ -238,6 +242,12 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	case counter.Diverge:
 		g.node.count.lostOps.Add(int(p.Persisted() - a.Applied))
 		g.node.lostPast.Add(p.Persisted() - a.Applied)
+		if !g.whole { // copies: no reason for this node to stop, and to be told once
+			p.done, p.gap = true, true
+			g.node.log.Error("copies of a past process cannot be counted, as the database came back from a state older than the first of them",
+				"origin", g.origin, "partition", p.ID(), "from", a.Applied+1, "to", p.Persisted())
+			return nil
+		}
 		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
 			"the database came back from a state older than what is kept", a.Applied+1, p.Persisted(), g.origin, p.ID())
 	case counter.Lookup:

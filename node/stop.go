@@ -77,16 +77,13 @@ func (n *Node) leave(failed bool, stopRounds func()) error {
 	if !failed {
 		n.Drain(ctx)
 		n.empty(ctx)
+		n.emptyForOthers(ctx)
 	}
 	stopRounds()
 	n.lease.revoke() // others may claim what this node still owns as soon as it is closed
 	left := n.slots.pending.Load()
 	if left == 0 && !failed {
-		if !n.removeLog() {
-			n.log.Warn("the log on disk could not be removed; the next start resends it, which is harmless")
-		} else if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
-			n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
-		}
+		n.closeInStore()
 	}
 	_ = n.gossip.Leave(ctx)
 	if left > 0 {
@@ -99,6 +96,19 @@ func (n *Node) leave(failed bool, stopRounds func()) error {
 	return nil
 }
 
+// closeInStore ends this process for good. It has a time of its own: waiting for others may have used up the drain's.
+func (n *Node) closeInStore() {
+	if !n.removeLog() {
+		n.log.Warn("the log on disk could not be removed; the next start resends it, which is harmless")
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.LeaseTTL/3)
+	defer cancel()
+	if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
+		n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
+	}
+}
+
 // empty waits until the store has everything that this node accepted.
 func (n *Node) empty(ctx context.Context) {
 	for ctx.Err() == nil && n.slots.pending.Load() > 0 {
@@ -106,6 +116,39 @@ func (n *Node) empty(ctx context.Context) {
 		n.sweep()
 		sleep(ctx, stopStep)
 	}
+}
+
+// releaseTime is how long a node that leaves waits for processes that live to find another holder, or the store, for what it holds of them.
+const releaseTime = 3 * time.Second
+
+// emptyForOthers waits until the store has what this node alone may hold of others: what it applied as an owner whom nobody
+// follows, and copies. Durability replica promises that the loss of one more node does no harm (R7).
+func (n *Node) emptyForOthers(ctx context.Context) {
+	if err := n.flusher.Flush(ctx); err != nil {
+		n.log.Warn("what other nodes sent may not be in the store yet; they send it to the next owner", "error", err)
+	}
+	began := time.Now()
+	for ctx.Err() == nil && n.holdsForOthers(time.Since(began) < releaseTime) {
+		sleep(ctx, stopStep)
+	}
+}
+
+// holdsForOthers says that this node holds copies of a process that is not there, or also of one that lives.
+func (n *Node) holdsForOthers(living bool) bool {
+	w := n.world.Load()
+	if w == nil {
+		return false
+	}
+	for _, origin := range n.copies.origins() {
+		m := w.members[origin]
+		if m == nil || len(n.copies.left(origin)) == 0 {
+			continue // the store has it, or will never take it
+		}
+		if living || !m.alive || m.LeaseLeft <= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // end closes links and listeners.

@@ -15,6 +15,7 @@ func nodeSuites() []suite {
 		nodeSuite("TestNode_RefusesDurabilityDisk|TestScribe_|TestGhost_|TestCluster_CountsOnceWhatWasLogged", nodeDiskMutants),
 		nodeSuite("TestCopies_|TestNode_AnswersReplica", nodeReplicaMutants),
 		nodeSuite("TestCluster_CountsOnceWhatASecondNodeHolds", nodeLossMutants),
+		nodeSuite("TestNode_FlushesWhatOthersSent|TestNode_StandsInForALost|TestCopier_Gives|TestCopies_OfAStoreThatWentBack|TestCopies_GoWhenTheStoreLacks", nodeHolderMutants),
 		nodeSuite("TestNode_TakesEverythingAgain|TestR10_Commands", nodeBoundMutants), // not the test that counts on until it is refused
 		nodeSuite("TestCluster_RefusesAnIdempotencyKey|TestNode_RefusesAnIdempotencyKey", nodeOnceMutants),
 		nodeSuite("TestNode_ResolvesNothing|TestCluster_LeavesACommandInDoubtWhenTheAnswer|TestCluster_RefusesACommandWhenItsOwner|TestNode_LeavesACommandInDoubt", nodeCommandMutants),
@@ -157,6 +158,21 @@ var nodeReplicaMutants = []mutant{
 var nodeLossMutants = []mutant{
 	{"copies of a dead process are not resent", "node", roundFile, one(
 		"	n.standIn(w)\n", "")},
+}
+
+var nodeHolderMutants = []mutant{
+	{"a new holder of copies gets only what is new (was so)", "node", copierFile, one(
+		"_, held := before[p.ID()]; held && p.HasToCopy()", "_, held := before[p.ID()]; held && !p.HasToCopy()")},
+	{"a former holder of copies is not told what the store has (was so)", "node", copierFile, one(
+		"			c.tidyFormer()\n", "")},
+	{"the last node leaves without flushing what others sent (was so)", "node", stopFile, one(
+		"	if err := n.flusher.Flush(ctx); err != nil {\n", "	if err := ctx.Err(); err != nil {\n")},
+	{"a holder of copies leaves before it has stood in (was so)", "node", stopFile, one(
+		"		if living || !m.alive || m.LeaseLeft <= 0 {\n", "		if living {\n")},
+	{"a holder says that it has what it let go (was so)", "node", copiesFile, one(
+		"	case in.Persisted+1 < s.first:\n		return in.Persisted", "	case in.Persisted+1 < s.first:\n		return s.next() - 1")},
+	{"copies that nobody can count are resent for ever (was so)", "node", copiesFile, one(
+		"		case p.gap:", "		case p.gap && p.done && len(s.ops) == 0:")},
 }
 
 var nodeBoundMutants = []mutant{

@@ -227,7 +227,7 @@ var mutants = []mutant{
 	{"what the store may lose again is not kept", "R6", outboxFile, one(
 		"		o.kept = append(o.kept, o.ops[:k]...)\n", "		o.kept = append(o.kept, o.ops[:k-1]...)\n")},
 	{"what the store lost is not sent again", "R6", outboxFile, one(
-		"	o.persisted, o.heard = n, min(o.heard, n)\n	o.rewind()\n", "	o.persisted, o.heard = n, min(o.heard, n)\n")},
+		"	o.rewind()\n	return true\n", "	return true\n")},
 
 	{"for an older state of the store, nothing is kept", "R6", partitionFile, one(
 		"p.out.hasLog, p.out.keeps = h.Log, h.Keep\n", "p.out.hasLog, p.out.keeps = h.Log, h.Keep && h.Log && !h.Keep\n")},
