@@ -168,7 +168,7 @@ var nodeHolderMutants = []mutant{
 	{"the last node leaves without flushing what others sent (was so)", "node", stopFile, one(
 		"	if err := n.flusher.Flush(ctx); err != nil {\n", "	if err := ctx.Err(); err != nil {\n")},
 	{"a holder of copies leaves before it has stood in (was so)", "node", stopFile, one(
-		"		if living || !m.alive || m.LeaseLeft <= 0 {\n", "		if living {\n")},
+		"	for ctx.Err() == nil && n.holdsForOthers(", "	for ctx.Err() != nil && n.holdsForOthers(")},
 	{"a holder says that it has what it let go (was so)", "node", copiesFile, one(
 		"	case in.Persisted+1 < s.first:\n		return in.Persisted", "	case in.Persisted+1 < s.first:\n		return s.next() - 1")},
 	{"copies that nobody can count are resent for ever (was so)", "node", copiesFile, one(
