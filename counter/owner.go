@@ -238,13 +238,16 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 
 // Loaded takes what was read from the store in one snapshot made after BeginLoad (R8). No batch may have ended since; one that is
 // under way is in the snapshot if its ledger moves are. A snapshot of an older state, which lacks what this owner knows to be in the
-// store, is not used. It reports whether the snapshot was used; if not, read again.
+// store, is not used, nor is one that has more than this owner wrote. It reports whether the snapshot was used; if not, read again.
 func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
 	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.Older(s.Ledger) {
 		return false
 	}
 	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
+	if !p.explains(s.Ledger, included) {
+		return false
+	}
 	for _, key := range s.Keys {
 		i := w.cells.place(Hash(key), key)
 		if w.cells.cell[i].known() {
@@ -287,6 +290,44 @@ func (p *Partition) Older(ledger map[Origin]uint64) bool {
 		}
 	}
 	return false
+}
+
+// Newer says that ledger rows, read from the store, have operations that this owner did not flush: somebody else did, at a later epoch or, when
+// the store came back from an older state and gave this one away a second time, at this very one. What this owner adds to the
+// values that it reads would be in them already.
+func (p *Partition) Newer(ledger map[Origin]uint64) bool {
+	if p.own == nil {
+		return false
+	}
+	if ledger[p.self] > max(p.out.persisted, p.own.selfFrozen) {
+		return true
+	}
+	for id, s := range p.own.streams {
+		if ledger[id] > max(s.persisted, s.frozen) {
+			return true
+		}
+	}
+	return false
+}
+
+// explains says that the rows are what this owner's flushes have made of the ledger, with the batch under way included or not, and nobody else's.
+func (p *Partition) explains(ledger map[Origin]uint64, included bool) bool {
+	w := p.own
+	want := func(persisted, frozen uint64) uint64 {
+		if included {
+			return max(persisted, frozen)
+		}
+		return persisted
+	}
+	if ledger[p.self] != want(p.out.persisted, w.selfFrozen) {
+		return false
+	}
+	for id, s := range w.streams {
+		if ledger[id] != want(s.persisted, s.frozen) {
+			return false
+		}
+	}
+	return true
 }
 
 // LeaveRows tells an owner of a process that the store has ledger rows of and that is closed in the same snapshot: a process that goes takes its rows

@@ -152,3 +152,44 @@ func TestR8_RowsOfAProcessThatWasClosedByHandAreNoOlderState(t *testing.T) {
 	delete(ledger, too)
 	equal(t, "one that is there", p.Older(ledger), false)
 }
+
+// A store that came back from an older state may give an epoch to the same process twice. What it read as the first of these owners is then
+// older than what its predecessor flushed before the second: a value that has more than this owner wrote would count that twice (R8).
+func TestR8_AReadWithMoreThanThisOwnerWroteIsNotUsed(t *testing.T) {
+	for what, newer := range map[string]map[Origin]uint64{
+		"of its own": {me: 2, other: 7}, "of another": {me: 1, other: 9}, "half a batch": {me: 1, other: 8},
+	} {
+		p := owner(me, map[Origin]uint64{other: 7})
+		add(t, p, "another", 1)
+		flush(t, p)
+		token, _ := p.BeginLoad()
+		snapshot := Snapshot{Wanted: Wanted{Keys: []string{"k"}}, Values: map[string]int64{"k": 20}, Ledger: newer}
+		equal(t, what+" used", p.Loaded(token, &snapshot), false)
+		equal(t, what+" newer", p.Newer(newer), true)
+		equal(t, "what it wrote is newer", p.Newer(map[Origin]uint64{me: 1, other: 7}), false)
+	}
+}
+
+// A batch under way may be in a snapshot or not, but not a part of it (R3).
+func TestR8_AReadHasABatchUnderWayWholeOrNotAtAll(t *testing.T) {
+	from := follower(other, me)
+	p := owner(me, nil)
+	add(t, p, "a", 1)
+	add(t, from, "b", 1)
+	deliver(t, from, p)
+	token, _ := p.BeginLoad()
+	if _, ok := p.Freeze(); !ok {
+		t.Fatal("there is nothing to flush")
+	}
+	for _, c := range []struct {
+		ledger map[Origin]uint64
+		used   bool
+	}{
+		{map[Origin]uint64{me: 1}, false}, {map[Origin]uint64{other: 1}, false},
+		{map[Origin]uint64{}, true}, {map[Origin]uint64{me: 1, other: 1}, true},
+	} {
+		snapshot := Snapshot{Wanted: Wanted{Keys: []string{"c"}}, Ledger: c.ledger}
+		equal(t, "used", p.Loaded(token, &snapshot), c.used)
+		equal(t, "newer", p.Newer(c.ledger), false)
+	}
+}

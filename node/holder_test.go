@@ -23,7 +23,10 @@ func (i *instance) replicaOf(owner *instance, delta int64) string {
 // with nobody to follow it: the store gets it first.
 func TestNode_FlushesWhatOthersSentBeforeItLeavesAsTheLast(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 2, func(cfg *Config) { shortLeases(cfg); cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second })
+	c := newCluster(t, 2, func(cfg *Config) {
+		shortLeases(cfg)
+		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
+	})
 	origin, owner := c.nodes[0], c.nodes[1]
 	key := origin.replicaOf(owner, 3)
 	origin.crash()
@@ -37,7 +40,10 @@ func TestNode_FlushesWhatOthersSentBeforeItLeavesAsTheLast(t *testing.T) {
 // R7: a holder of copies of a lost node does not leave before it has stood in for it.
 func TestNode_StandsInForALostNodeBeforeItLeaves(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { shortLeases(cfg); cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second })
+	c := newCluster(t, 3, func(cfg *Config) {
+		shortLeases(cfg)
+		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
+	})
 	origin := c.nodes[0]
 	key := origin.replicaOf(origin, 3)
 	var holder *instance
@@ -58,7 +64,10 @@ func TestNode_StandsInForALostNodeBeforeItLeaves(t *testing.T) {
 // R7: when the holder goes, another one gets everything, also of partitions where nothing new comes; and the store has nothing of it.
 func TestCopier_GivesANewHolderEverything(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { shortLeases(cfg); cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second })
+	c := newCluster(t, 3, func(cfg *Config) {
+		shortLeases(cfg)
+		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
+	})
 	origin := c.nodes[0]
 	key := origin.replicaOf(origin, 3)
 	first, second := c.nodes[1], c.nodes[2]

@@ -114,6 +114,10 @@ func (n *Node) verify(ctx context.Context) {
 	ledger := ledgerByPartition(a.Ledger)
 	for _, id := range ids {
 		n.leaveRows(id, ledger[id], there)
+		if n.overtaken(id, epochs[id], ledger[id]) {
+			n.conflict(flush.Batch{Partition: id, Epoch: epochs[id]}, nil)
+			continue
+		}
 		for origin, number := range has[id] {
 			if stands := ledger[id][origin]; stands < number && there[origin] { // a closed one has no rows any more
 				n.sawRewind("a ledger row", id, number, stands)
@@ -122,6 +126,15 @@ func (n *Node) verify(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// overtaken says that somebody else has flushed a partition that this node owns since epoch.
+func (n *Node) overtaken(partition uint32, epoch uint64, rows map[counter.Origin]uint64) (yes bool) {
+	n.slots.change(&n.slots.all[partition], func(p *counter.Partition) {
+		_, now := p.Owner()
+		yes = now == epoch && p.Phase() == counter.Owning && p.Newer(rows)
+	})
+	return yes
 }
 
 // leaveRows tells the owner of a partition of rows whose processes are closed: without it, each read of the store would look like one

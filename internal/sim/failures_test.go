@@ -41,6 +41,7 @@ var failures = []struct {
 	{634371, "the same, and it took idempotency keys for new; a repeated hand-over then made the ledger whole again"},
 	{795826, "a late answer of a former owner passed for one of the next, whom a store that came back from an older state had given the same epoch"},
 	{1025686, "the same, and the next owner waited for ever for a hello"},
+	{3043586, "a store that came back from an older state gave an epoch to the same process twice, which began with what it had read before"},
 	{1107981, "a process of the model went on after it had stopped for the sake of a log"},
 }
 

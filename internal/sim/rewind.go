@@ -171,6 +171,11 @@ func (n *node) verify(then func()) {
 }
 
 func (n *node) compareMarks(partition uint32, epoch uint64, has map[counter.Origin]uint64, a *adoption) {
+	p := n.parts[partition]
+	if _, now := p.Owner(); now == epoch && p.Phase() == counter.Owning && p.Newer(a.ledger[partition]) {
+		n.conflict(partition, epoch)
+		return
+	}
 	for _, s := range a.processes {
 		if a.ledger[partition][s.id] < has[s.id] {
 			n.w.mark(markVerified)

@@ -5,6 +5,7 @@ package main
 func nodeSuites() []suite {
 	return []suite{
 		nodeSuite("TestCluster_CountsWhatAProcessSentThatTheDatabaseForgot|TestCluster_IsExactAfterTheDatabaseWentBackInTime|TestCluster_FindsOutWithoutAnIncrement", nodeRewindMutants),
+		nodeSuite("TestNode_StartsAfreshWhenSomebodyElse", nodeOvertakenMutants),
 		nodeSuite("TestNode_KeepsForTheTimeThatTheStoreStands|TestNode_LetsAPartitionOfConflictWait", nodeKeptMutants),
 		nodeSuite("TestLease_|TestCluster_TellsATotalAsStale|TestNode_TrustsALeaseAgain|TestCluster_TellsAtEveryNodeThatAnOwnerDoubts", nodeLeaseMutants),
 		nodeSuite("TestNode_ClaimsFromWhoIsGone|TestNode_GivesANewGrace|TestCluster_HandsNothingOverForARing", nodeClaimMutants),
@@ -158,6 +159,11 @@ var nodeReplicaMutants = []mutant{
 var nodeLossMutants = []mutant{
 	{"copies of a dead process are not resent", "node", roundFile, one(
 		"	n.standIn(w)\n", "")},
+}
+
+var nodeOvertakenMutants = []mutant{
+	{"an owner whose partition somebody else has flushed goes on", "node", backFile, one(
+		"		if n.overtaken(id, epochs[id], ledger[id]) {\n", "		if n.overtaken(id, epochs[id], ledger[id]) && n.draining.Load() {\n")},
 }
 
 var nodeHolderMutants = []mutant{

@@ -157,6 +157,8 @@ var mutants = []mutant{
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
 		"t.epoch != w.epoch || t.flushed != w.flushed ||", "t.epoch != w.epoch ||")},
+	{"a read that has more than this owner wrote is used (was so)", "R8", ownerFile, one(
+		"	if !p.explains(s.Ledger, included) {\n", "	if !p.explains(s.Ledger, included) && false {\n")},
 	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
 		" || p.Older(s.Ledger) {", " {")},
 	{"a former owner of the same epoch is believed (was so)", "R5", originFile, one(
