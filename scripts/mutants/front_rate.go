@@ -53,6 +53,12 @@ var limitHTTPMutants = []mutant{
 		"	if r.ByCredential {\n", "	if r.ByCredential && len(r.Proxies) > 0 {\n")},
 	{"X-Forwarded-For counts without a trusted proxy", "rate", rateFile, one(
 		"		peer = r.Proxies.Client(peer, nil)\n", "		if a, err := netip.ParseAddr(string(header.Peek(\"X-Forwarded-For\"))); err == nil {\n			peer = a\n		}\n")},
+	{"long bodies may hold any amount together", "R10", largeFile, one(
+		"		if left < n {\n", "		if left < -1<<40 {\n")},
+	{"a request that is cut holds what it was granted for ever", "R10", serverFile, one(
+		"	defer s.giveBack(c)\n", "")},
+	{"idle connections keep the longest body they had", "R10", serverFile, one(
+		"	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)\n", "")},
 	{"a rate limit by credential is taken where there are none", "rate", rateFile, one(
 		"	case r.ByCredential && !access:\n", "	case r.ByCredential && access && false:\n")},
 }
