@@ -25,6 +25,7 @@ func fronts() []suite {
 
 const (
 	guardFile    = "internal/access/guard.go"
+	sourcesFile  = "internal/access/sources.go"
 	grantFile    = "internal/access/grant.go"
 	jwtFile      = "internal/access/jwt.go"
 	jwksFile     = "internal/access/jwks.go"
