@@ -44,9 +44,10 @@ type Config struct {
 	Rate Rate
 	// Reloads are the files that are read again when they change, whose state the metrics tell. Each kind comes once.
 	Reloads []Reload
-	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
-	// ends the page's streams, which would last for ever.
-	Page      fasthttp.RequestHandler
+	// Page serves the live page at /dashboard and below; nil: there is none. It must ask still, which is not nil and may be called after Page
+	// has returned, before each event that it sends: false ends the stream. ClosePage is called when Shutdown begins: it ends the page's
+	// streams, which would last for ever.
+	Page      func(ctx *fasthttp.RequestCtx, still func() bool)
 	ClosePage func()
 }
 

@@ -215,7 +215,7 @@ func readProbes() (all []probe) {
 func commonProbes(doc *openapi3.T) (all []probe) {
 	slow := func(c *Config) { c.ReadTimeout = 20 * time.Millisecond }
 	few := func(c *Config) { c.MaxConnections = 1 }
-	broken := func(c *Config) { c.Page = func(*fasthttp.RequestCtx) { panic("fault") } }
+	broken := func(c *Config) { c.Page = func(*fasthttp.RequestCtx, func() bool) { panic("fault") } }
 	for path, item := range doc.Paths.Map() {
 		target := exampleOf(path)
 		for method, op := range item.Operations() {

@@ -86,6 +86,8 @@ var accessHTTPMutants = []mutant{
 		"	if !b.grant.MayKey(f.key.text) {\n", "	if len(b.in) == 0 && !b.grant.MayKey(f.key.text) {\n")},
 	{"a grant does not reach the handler", "access", permitFile, one(
 		"	if ok {\n		ctx.SetUserValue", "	if ok && g == nil {\n		ctx.SetUserValue")},
+	{"a token that was taken back keeps its live page", "access", "httpapi/page.go", one(
+		"		return err == nil && ok\n", "		return err == nil && ok || len(headers) > 0\n")},
 	{"a stranger may send a long body", "access", largeFile, one(
 		"	case !s.mayBatch(header):\n", "	case s.cfg.Access == nil && !s.mayBatch(header):\n")},
 	{"401 without WWW-Authenticate", "access", permitFile, one(
