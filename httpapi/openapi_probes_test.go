@@ -284,6 +284,7 @@ func deniedProbes(t *testing.T, doc *openapi3.T) (all []probe) {
 		}
 	}
 	add(200, wholeRequest("POST", many, c.header("page")...), guarded) // a 403 of its item
+	add(413, request("POST", many, "["+increment+strings.Repeat(","+increment, 2)+"]", "Content-Type: application/json"), limited)
 	return all
 }
 

@@ -46,7 +46,9 @@ var limitHTTPMutants = []mutant{
 	{"no RateLimit-Policy header", "rate", rateFile, one(
 		"	header.SetCanonical(headerRatePolicy, []byte(r.Policy.Header()))\n", "")},
 	{"what is denied is counted all the same", "rate", rateFile, one(
-		"problem{detail, text})\n	return false\n", "problem{detail, text})\n	return true\n")},
+		"long as Retry-After says\",\n	})\n	return false\n", "long as Retry-After says\",\n	})\n	return true\n")},
+	{"a batch that can never pass is told to come again", "rate", rateFile, one(
+		"	if count > r.Policy.Burst { //", "	if count > r.Policy.Burst<<20 { //")},
 	{"a batch costs as much as one increment", "rate", rateFile, one(
 		"max(1, count))", "1)")},
 	{"clients are addresses although they should be credentials", "rate", rateFile, one(
