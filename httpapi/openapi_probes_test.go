@@ -199,7 +199,9 @@ func readProbes() (all []probe) {
 	add(200, "/api/v1/audit", nil)
 	add(200, "/healthz", nil)
 	add(200, "/readyz", nil)
-	add(503, "/readyz", &fakeService{notReady: errors.New("no lease")})
+	for _, err := range []error{errors.New("no lease"), node.ErrStoreDown, node.ErrLogFailed} {
+		add(503, "/readyz", &fakeService{notReady: err})
+	}
 	add(200, "/metrics", nil)
 	add(200, "/openapi.yaml", nil)
 	for _, path := range []string{"/dashboard", "/dashboard/main.js", "/dashboard/style.css", "/dashboard/icon.svg", "/dashboard/index.html", "/dashboard/events"} {
