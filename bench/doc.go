@@ -31,7 +31,7 @@
 //
 // The hot path renders requests from templates and reads responses with a parser of its own, which knows what a
 // counter service sends and refuses the rest: a status line, headers of which it looks at Content-Length, Connection,
-// Counted and Transfer-Encoding, and a body of known length. There is no TLS and no HTTP/2. A histogram of about
+// Counted and Transfer-Encoding, and a body of known length. It speaks HTTP/1.1, also over TLS, and no HTTP/2. A histogram of about
 // 200 KiB stands behind each connection.
 //
 // The package must not know about the store's drivers, nor about anything inside a node: it sees what a client sees.

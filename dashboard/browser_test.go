@@ -127,6 +127,20 @@ const (
 	happened = `[...document.querySelectorAll('#chart text')].some(e => e.textContent === %q)`
 )
 
+// says waits until the element's text is of that form.
+func says(t *testing.T, ctx context.Context, id, form string) {
+	t.Helper()
+	until(t, ctx, "in "+id+" what is of the form "+form, fmt.Sprintf(`/%s/.test(document.getElementById(%q).textContent)`, form, id))
+}
+
+// column waits until the member's cell below that title is of that form.
+func column(t *testing.T, ctx context.Context, member, title, form string) {
+	t.Helper()
+	until(t, ctx, title+" of "+member, fmt.Sprintf(
+		`/%s/.test(%s?.children[[...document.querySelectorAll('#members thead th')].findIndex(th => th.textContent === %q)].textContent)`,
+		form, fmt.Sprintf(row, member), title))
+}
+
 func isUp(name string) string { return fmt.Sprintf(up, fmt.Sprintf(row, name)) }
 
 func TestPage_ShowsTheWholeClusterLiveInABrowser(t *testing.T) {
@@ -146,6 +160,14 @@ func TestPage_ShowsTheWholeClusterLiveInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, ctx, "another rate", fmt.Sprintf(`document.getElementById('rate').textContent !== %q`, before))
+	says(t, ctx, "flush", `^[1-9][0-9.]* m?s$|^0\.[0-9] ms$`)
+	says(t, ctx, "rows", `^[1-9][0-9]* rows\/s$`)
+	until(t, ctx, "that nobody is denied", `(e => e.textContent === '0' && !e.classList.contains('warn'))(document.getElementById('denied'))`)
+	for _, member := range []string{"a", "b"} {
+		column(t, ctx, member, "Memory", `^[1-9][0-9]* MiB$`)
+		column(t, ctx, member, "Goroutines", `^[1-9][0-9]+$`)
+		column(t, ctx, member, "Flush", `^[1-9][0-9.]* m?s$|^0\.[0-9] ms$`)
+	}
 	until(t, ctx, "the busiest keys", `document.querySelector('#top tbody').textContent.includes('busy:')`)
 	until(t, ctx, "a line in the chart", `document.querySelectorAll('#chart path').length >= 2`)
 	until(t, ctx, "two colours in the ring", `new Set([...document.querySelectorAll('#ring path')].map(p => p.style.fill)).size === 2`)
@@ -168,6 +190,22 @@ func TestPage_ShowsTheWholeClusterLiveInABrowser(t *testing.T) {
 		t.Errorf("the browser's console:\n%s", lines)
 	}
 	t.Run("SilentNode", func(t *testing.T) { loseTheNode(t, ctx, a) }) // last: the browser complains of it, too
+}
+
+func TestPage_ShowsHowManyIncrementsAreDenied(t *testing.T) {
+	pg := pgtest.Start(t)
+	a := startChild(t, "a", pg.URL(pg.NewDatabase(t)), childRate+"=20/s")
+	ctx, bad := browse(t)
+	load(t, a.url)
+	if err := chromedp.Do(ctx, chromedp.Navigate(a.url+"/dashboard")); err != nil {
+		t.Fatal(err)
+	}
+	says(t, ctx, "denied", `^[1-9][0-9.,]*[KM]?$`)
+	until(t, ctx, "them as a warning", `document.getElementById('denied').classList.contains('warn')`)
+	says(t, ctx, "rate", `^([1-9]|1[0-9]|2[0-9])$`) // what the limit lets through
+	if lines := bad.String(); lines != "" {
+		t.Errorf("the browser's console:\n%s", lines)
+	}
 }
 
 // loseTheNode pauses, continues and kills the node that serves the page: old numbers must never look like new ones.

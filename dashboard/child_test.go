@@ -22,6 +22,7 @@ import (
 	"github.com/pinocchio-nose/pinocchio/httpapi"
 	"github.com/pinocchio-nose/pinocchio/internal/access"
 	"github.com/pinocchio-nose/pinocchio/internal/certs"
+	"github.com/pinocchio-nose/pinocchio/internal/limit"
 	"github.com/pinocchio-nose/pinocchio/node"
 	"github.com/pinocchio-nose/pinocchio/ring"
 )
@@ -30,6 +31,7 @@ const (
 	childName  = "PINOCCHIO_TEST_NODE"  // set: this process is a node of that name
 	childStore = "PINOCCHIO_TEST_STORE" // its store
 	childGuard = "PINOCCHIO_TEST_GUARD" // set: a folder with tokens, cert.pem and key.pem, which it asks for and shows
+	childRate  = "PINOCCHIO_TEST_RATE"  // set: what each client may send
 	leaseTTL   = 1500 * time.Millisecond
 )
 
@@ -63,6 +65,9 @@ func serveChild(name, url string) error {
 	cfg.Name, cfg.Cluster, cfg.Store, cfg.Ring, cfg.Logger = name, "page", store, r, log
 	cfg.PeerListen, cfg.GossipAddr, cfg.HTTPAddr = "127.0.0.1:0", "127.0.0.1:0", ln.Addr().String()
 	cfg.LeaseTTL, cfg.Durability = leaseTTL, node.Memory
+	if cfg.RateLimit, err = limit.ParsePolicy(os.Getenv(childRate), 0); err != nil {
+		return err
+	}
 	n, err := node.New(cfg)
 	if err != nil {
 		return err
@@ -70,6 +75,9 @@ func serveChild(name, url string) error {
 	page := dashboard.New(n, log)
 	hc := httpapi.DefaultConfig()
 	hc.Page, hc.ClosePage = page.Serve, page.Close
+	if cfg.RateLimit.Enabled() {
+		hc.Rate.Limiter, hc.Rate.Policy = n, cfg.RateLimit
+	}
 	if err := guard(&hc, os.Getenv(childGuard), log); err != nil {
 		return err
 	}

@@ -50,8 +50,9 @@ func New(service Service, log *slog.Logger) *Dashboard {
 	return d
 }
 
-// Serve answers GET and HEAD of Path and of all below it.
-func (d *Dashboard) Serve(ctx *fasthttp.RequestCtx) {
+// Serve answers GET and HEAD of Path and of all below it. A stream of events ends when still, which is asked before each, says that
+// whoever opened it may not watch any more: a token that was taken back must not show everybody's keys for as long as a tab is open.
+func (d *Dashboard) Serve(ctx *fasthttp.RequestCtx, still func() bool) {
 	h := &ctx.Response.Header
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -60,7 +61,7 @@ func (d *Dashboard) Serve(ctx *fasthttp.RequestCtx) {
 	name := strings.TrimPrefix(strings.TrimPrefix(string(ctx.Path()), Path), "/")
 	switch name {
 	case "events":
-		d.stream(ctx)
+		d.stream(ctx, still)
 		return
 	case "":
 		name = "index.html" // it names its files by whole paths: with and without a slash at the end

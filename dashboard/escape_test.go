@@ -48,7 +48,7 @@ func mock(t *testing.T) (base string) {
 			ctx.SetStatusCode(fasthttp.StatusUnprocessableEntity)
 			ctx.SetBodyString(`{"errors":{"key":["<b class=owned>x</b> is no key"]}}`)
 		default:
-			d.Serve(ctx)
+			d.Serve(ctx, func() bool { return true })
 		}
 	}}
 	served := make(chan error, 1)

@@ -19,8 +19,8 @@ type watcher struct {
 	events chan []byte // closed when the watcher is dropped, or the page's server ends
 }
 
-// stream answers with events until the client goes, falls behind, or Close.
-func (d *Dashboard) stream(ctx *fasthttp.RequestCtx) {
+// stream answers with events until the client goes, falls behind, may not watch any more, or Close.
+func (d *Dashboard) stream(ctx *fasthttp.RequestCtx, still func() bool) {
 	ctx.SetContentType("text/event-stream")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	ctx.Response.Header.Set("X-Accel-Buffering", "no") // a proxy that collects answers would never send this one
@@ -38,6 +38,9 @@ func (d *Dashboard) stream(ctx *fasthttp.RequestCtx) {
 	ctx.SetBodyStreamWriter(func(out *bufio.Writer) {
 		defer d.leave(w)
 		for event := range w.events {
+			if !still() {
+				return
+			}
 			_, _ = out.WriteString("data: ")
 			_, _ = out.Write(event) // JSON without a line break
 			_, _ = out.WriteString("\n\n")

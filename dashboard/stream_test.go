@@ -36,12 +36,15 @@ func (s *teller) Live(since map[string]int64) node.LiveStatus {
 	return out
 }
 
+// always is a credential that stays good.
+func always() bool { return true }
+
 // serve serves a page in memory until the test ends.
 func serve(t *testing.T, s Service) (*Dashboard, *http.Client) {
 	t.Helper()
 	d := New(s, slog.New(slog.DiscardHandler))
 	ln := fasthttputil.NewInmemoryListener()
-	server := &fasthttp.Server{Handler: d.Serve, Logger: log.New(io.Discard, "", 0)}
+	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { d.Serve(ctx, always) }, Logger: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return ln.Dial() }}

@@ -59,7 +59,7 @@ func (c credentials) header(name string) []string {
 
 // paged stands for the live page.
 func paged(cfg *Config) {
-	cfg.Page = func(ctx *fasthttp.RequestCtx) { _, _ = io.WriteString(ctx, "page "+string(ctx.Path())) }
+	cfg.Page = func(ctx *fasthttp.RequestCtx, _ func() bool) { _, _ = io.WriteString(ctx, "page "+string(ctx.Path())) }
 }
 
 func TestAccess_AllowsEachCredentialWhatItsScopesSay(t *testing.T) {

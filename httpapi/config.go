@@ -19,6 +19,9 @@ type Config struct {
 	MaxBodyBytes int
 	// MaxBatchBytes is the same for a request with many increments.
 	MaxBatchBytes int
+	// MaxLargeBytes is what bodies longer than MaxBodyBytes may hold together; one more is answered with 503. One that does not
+	// announce its length counts as MaxBatchBytes.
+	MaxLargeBytes int
 	// MaxHeaderBytes is the longest request line with its headers; a longer one is answered with 431. Each connection
 	// has a read buffer of this size.
 	MaxHeaderBytes int
@@ -41,9 +44,10 @@ type Config struct {
 	Rate Rate
 	// Reloads are the files that are read again when they change, whose state the metrics tell. Each kind comes once.
 	Reloads []Reload
-	// Page serves the live page at /dashboard and below; nil: there is none. ClosePage is called when Shutdown begins: it
-	// ends the page's streams, which would last for ever.
-	Page      fasthttp.RequestHandler
+	// Page serves the live page at /dashboard and below; nil: there is none. It must ask still, which is not nil and may be called after Page
+	// has returned, before each event that it sends: false ends the stream. ClosePage is called when Shutdown begins: it ends the page's
+	// streams, which would last for ever.
+	Page      func(ctx *fasthttp.RequestCtx, still func() bool)
 	ClosePage func()
 }
 
@@ -57,6 +61,7 @@ type Reload struct {
 const (
 	minBodyBytes   = 4 << 10 // a key of MaxKeyBytes with every byte escaped, and the rest of the JSON
 	maxBodyBytes   = 64 << 20
+	maxLargeBytes  = 1 << 30
 	minHeaderBytes = 4 << 10 // a key of MaxKeyBytes with every byte percent-encoded, and ordinary headers
 	maxHeaderBytes = 1 << 20
 	maxConnections = 1 << 20
@@ -69,6 +74,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxBodyBytes:   64 << 10,
 		MaxBatchBytes:  4 << 20,
+		MaxLargeBytes:  256 << 20,
 		MaxHeaderBytes: 8 << 10,
 		MaxConnections: 8192,
 		ReadTimeout:    10 * time.Second,
@@ -83,6 +89,7 @@ func (c Config) Validate() error {
 	faults := []error{
 		within("MaxBodyBytes", c.MaxBodyBytes, minBodyBytes, maxBodyBytes),
 		within("MaxBatchBytes", c.MaxBatchBytes, minBodyBytes, maxBodyBytes),
+		within("MaxLargeBytes", c.MaxLargeBytes, c.MaxBatchBytes+largePage, maxLargeBytes),
 		within("MaxHeaderBytes", c.MaxHeaderBytes, minHeaderBytes, maxHeaderBytes),
 		within("MaxConnections", c.MaxConnections, 1, maxConnections),
 		within("ReadTimeout", c.ReadTimeout, minTimeout, maxTimeout),

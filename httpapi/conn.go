@@ -37,6 +37,8 @@ type conn struct {
 	doomed atomic.Bool
 	linger bool // read before closing; only touched by the goroutine that serves the connection
 	heard  bool // a byte has been read; likewise
+	// large is what bodyLimit decided about a large body, which holds until its answer is written; likewise. 0: there is none.
+	large int64
 }
 
 func newConn(nc net.Conn, k *clock) *conn {

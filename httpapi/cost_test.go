@@ -69,6 +69,7 @@ func TestIncrement_AllocatesNothing(t *testing.T) {
 		before := q.n
 		allocs := testing.AllocsPerRun(1000, func() {
 			ctx.Response.Reset()
+			s.bodyLimit(&ctx.Request.Header)
 			s.handle(ctx)
 		})
 		if q.n == before {

@@ -183,6 +183,7 @@ func appendString[T string | []byte](dst []byte, text T) []byte {
 
 // unreadable is called by fasthttp for a request that it could not read. The connection is closed after the answer.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	ctx.Response.Reset()
 	status, text := fasthttp.StatusBadRequest, "the request is not valid HTTP/1.1"
 	var small *fasthttp.ErrSmallBuffer
 	switch {
@@ -190,46 +191,17 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		status = fasthttp.StatusRequestHeaderFieldsTooLarge
 		text = "the request line and headers are too long: at most " + strconv.Itoa(s.cfg.MaxHeaderBytes) + " bytes"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		status = fasthttp.StatusRequestEntityTooLarge
-		text = s.tooLarge(&ctx.Request.Header)
+		s.refuseLarge(ctx)
+		status, text = ctx.Response.StatusCode(), ""
 	case isTimeout(err):
 		status = fasthttp.StatusRequestTimeout
 		text = "the request took too long to arrive and was not executed: send it again, within " + s.cfg.ReadTimeout.String()
 	}
-	ctx.Response.Reset()
-	refuse(ctx, status, problem{detail, text})
+	if text != "" {
+		refuse(ctx, status, problem{detail, text})
+	}
 	lingerAfter(ctx)
 	s.metrics.observe(ctx.ConnID(), routeUnread, status, 0)
-}
-
-// tooLarge says how long the body of a request may be.
-func (s *Server) tooLarge(header *fasthttp.RequestHeader) string {
-	return "the body is too large: at most " + strconv.Itoa(s.maxBody(header)) + " bytes"
-}
-
-// expected is called by fasthttp when a client waits with its body for "100 Continue" (RFC 9110, section 10.1.1). One whose body is
-// too large need not send it. What is not 100 is sent as the answer, and the connection is closed.
-func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
-	if ctx.Request.Header.ContentLength() <= s.maxBody(&ctx.Request.Header) {
-		return fasthttp.StatusContinue
-	}
-	refuse(ctx, fasthttp.StatusRequestEntityTooLarge, problem{detail, s.tooLarge(&ctx.Request.Header)})
-	lingerAfter(ctx)
-	s.metrics.observe(ctx.ConnID(), routeUnread, fasthttp.StatusRequestEntityTooLarge, 0)
-	return fasthttp.StatusRequestEntityTooLarge
-}
-
-// bodyLimit is called by fasthttp when a request's headers have been read.
-func (s *Server) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	return fasthttp.RequestConfig{MaxRequestBodySize: s.maxBody(header)}
-}
-
-// maxBody returns how long the body of a request may be.
-func (s *Server) maxBody(header *fasthttp.RequestHeader) int {
-	if r, _ := match(pathOf(header.RequestURI())); r == routeMany {
-		return s.cfg.MaxBatchBytes
-	}
-	return s.cfg.MaxBodyBytes
 }
 
 func isTimeout(err error) bool {

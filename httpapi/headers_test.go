@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -205,6 +206,25 @@ func TestReady_AnswersWhatTheNodeSaysAndLogsOnlyChanges(t *testing.T) {
 	}
 	if n := strings.Count(h.logs.String(), "not ready"); n != 1 || !strings.Contains(h.logs.String(), "10.0.0.7") {
 		t.Errorf("%d log lines, want one with the reason: %s", n, h.logs)
+	}
+}
+
+// Whoever finds a node unready is told what somebody must see to, and no more than that.
+func TestReady_SaysWhatHasFailedWithoutTheNodesWords(t *testing.T) {
+	inner := errors.New("write /var/lib/private/n1/log-7 at 10.0.0.7: no space left on device")
+	for err, want := range map[error]string{
+		node.ErrStoreDown:    "the database cannot be reached",
+		node.ErrLogFailed:    "its log on disk has failed or is full",
+		errors.New("joined"): "its log says why",
+	} {
+		h := start(t, &fakeService{notReady: fmt.Errorf("%w: %w: %w", node.ErrNotReady, err, inner)})
+		got := h.do(get("/readyz"))
+		if got.StatusCode != 503 || !strings.Contains(got.body, want) || strings.Contains(got.body, "private") || strings.Contains(got.body, "10.0.0.7") {
+			t.Errorf("%v: %d %s", err, got.StatusCode, got.body)
+		}
+		if !strings.Contains(h.logs.String(), "no space left") {
+			t.Errorf("%v: the log does not say more: %s", err, h.logs)
+		}
 	}
 }
 

@@ -199,7 +199,9 @@ func readProbes() (all []probe) {
 	add(200, "/api/v1/audit", nil)
 	add(200, "/healthz", nil)
 	add(200, "/readyz", nil)
-	add(503, "/readyz", &fakeService{notReady: errors.New("no lease")})
+	for _, err := range []error{errors.New("no lease"), node.ErrStoreDown, node.ErrLogFailed} {
+		add(503, "/readyz", &fakeService{notReady: err})
+	}
 	add(200, "/metrics", nil)
 	add(200, "/openapi.yaml", nil)
 	for _, path := range []string{"/dashboard", "/dashboard/main.js", "/dashboard/style.css", "/dashboard/icon.svg", "/dashboard/index.html", "/dashboard/events"} {
@@ -215,7 +217,7 @@ func readProbes() (all []probe) {
 func commonProbes(doc *openapi3.T) (all []probe) {
 	slow := func(c *Config) { c.ReadTimeout = 20 * time.Millisecond }
 	few := func(c *Config) { c.MaxConnections = 1 }
-	broken := func(c *Config) { c.Page = func(*fasthttp.RequestCtx) { panic("fault") } }
+	broken := func(c *Config) { c.Page = func(*fasthttp.RequestCtx, func() bool) { panic("fault") } }
 	for path, item := range doc.Paths.Map() {
 		target := exampleOf(path)
 		for method, op := range item.Operations() {
@@ -284,6 +286,7 @@ func deniedProbes(t *testing.T, doc *openapi3.T) (all []probe) {
 		}
 	}
 	add(200, wholeRequest("POST", many, c.header("page")...), guarded) // a 403 of its item
+	add(413, request("POST", many, "["+increment+strings.Repeat(","+increment, 2)+"]", "Content-Type: application/json"), limited)
 	return all
 }
 

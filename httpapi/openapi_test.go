@@ -228,7 +228,7 @@ func TestSpec_IsServedAsItIs(t *testing.T) {
 }
 
 func TestSpec_HEADIsAnsweredWhereverGETIs(t *testing.T) {
-	h := start(t, &fakeService{}, func(c *Config) { c.Page = func(*fasthttp.RequestCtx) {} })
+	h := start(t, &fakeService{}, func(c *Config) { c.Page = func(*fasthttp.RequestCtx, func() bool) {} })
 	for path, item := range loadSpec(t).Paths.Map() {
 		target := exampleOf(path)
 		if item.Get == nil {

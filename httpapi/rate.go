@@ -52,21 +52,25 @@ func (s *Server) withinRate(ctx *fasthttp.RequestCtx, count int) bool {
 	if r.Limiter == nil {
 		return true
 	}
-	var name [128]byte
-	d := r.Limiter.Take(s.clientOf(ctx, name[:0]), max(1, count))
 	header := &ctx.Response.Header
 	header.SetCanonical(headerRatePolicy, []byte(r.Policy.Header()))
+	if count > r.Policy.Burst { // no wait is long enough: to be told of one, clients would repeat it for ever
+		refuse(ctx, fasthttp.StatusRequestEntityTooLarge, problem{
+			detail,
+			"nothing was counted: one request may hold at most " + strconv.Itoa(r.Policy.Burst) + " increments here, send them in several",
+		})
+		return false
+	}
+	var name [128]byte
+	d := r.Limiter.Take(s.clientOf(ctx, name[:0]), max(1, count))
 	header.SetCanonical(headerRate, []byte(d.Header()))
 	if d.Allowed {
 		return true
 	}
-	text := "this client has sent too many increments, and nothing was counted: wait as long as Retry-After says"
-	if count > r.Policy.Burst {
-		text = "nothing was counted: one request may hold at most " + strconv.Itoa(r.Policy.Burst) + " increments here, send them in several"
-		d.Retry = d.Reset
-	}
 	header.Set("Retry-After", strconv.FormatInt(d.RetryAfter(), 10))
-	refuse(ctx, fasthttp.StatusTooManyRequests, problem{detail, text})
+	refuse(ctx, fasthttp.StatusTooManyRequests, problem{
+		detail, "this client has sent too many increments, and nothing was counted: wait as long as Retry-After says",
+	})
 	return false
 }
 

@@ -116,8 +116,11 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
 	}
 	if err != nil {
 		text := "this node is not ready, its log says why: use another node, or ask again"
-		if errors.Is(err, node.ErrStoreDown) {
+		switch {
+		case errors.Is(err, node.ErrStoreDown):
 			text = "this node is not ready: the database cannot be reached, its log says more; use another node, or ask again"
+		case errors.Is(err, node.ErrLogFailed):
+			text = "this node is not ready: its log on disk has failed or is full, and it will not be ready before somebody makes room or replaces the disk, and restarts it; use another node"
 		}
 		setRetryAfter(ctx, retrySoon)
 		refuse(ctx, fasthttp.StatusServiceUnavailable, problem{detail, text})

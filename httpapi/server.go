@@ -36,6 +36,7 @@ type Server struct {
 	failures []failure
 	ready    readiness
 
+	large     pages // for large bodies
 	scratches scratchPool
 	batches   batchPool
 	draining  atomic.Bool
@@ -53,6 +54,10 @@ type Server struct {
 // maxRefusals bounds how many refused connections are told why at once; what comes beyond is just closed (R10).
 const maxRefusals = 64
 
+// keptBody is the longest buffer of a body that is kept for the next one: else each connection that once had a long one would hold it to
+// its end.
+const keptBody = 64 << 10
+
 // New returns a server for the API of service. It starts nothing. The error names every fault of cfg.
 func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
@@ -67,6 +72,8 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		refusals: make(chan struct{}, maxRefusals),
 		closing:  make(chan struct{}),
 	}
+	s.large.left.Store(int64(cfg.MaxLargeBytes / largePage))
+	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)
 	s.metrics = newInstruments(&s.conns, cfg.Reloads)
 	s.http = &fasthttp.Server{
 		Name:                         "pinocchio",
@@ -74,7 +81,7 @@ func New(cfg Config, service Service, log *slog.Logger) (*Server, error) {
 		ErrorHandler:                 s.unreadable,
 		HeaderReceived:               s.bodyLimit,
 		ExpectHandler:                s.expected,
-		ConnState:                    noteState,
+		ConnState:                    s.noteState,
 		Logger:                       libraryLog{log},
 		Concurrency:                  math.MaxInt32, // the registry limits connections, with an answer of our shape
 		ReadBufferSize:               cfg.MaxHeaderBytes,
@@ -176,6 +183,7 @@ func (s *Server) admit(nc net.Conn) {
 // writing costs the connection, not the node.
 func (s *Server) serve(c *conn) {
 	defer s.conns.remove(c)
+	defer s.giveBack(c)
 	defer func() {
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
@@ -190,7 +198,7 @@ func (s *Server) serve(c *conn) {
 }
 
 // noteState is told by fasthttp when the first byte of a request came and when its answer went out.
-func noteState(nc net.Conn, state fasthttp.ConnState) {
+func (s *Server) noteState(nc net.Conn, state fasthttp.ConnState) {
 	c, ok := nc.(*conn)
 	if !ok {
 		return
@@ -200,6 +208,7 @@ func noteState(nc net.Conn, state fasthttp.ConnState) {
 		c.enter(phaseReading)
 	case fasthttp.StateIdle:
 		c.enter(phaseIdle)
+		s.giveBack(c)
 	}
 }
 

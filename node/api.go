@@ -87,6 +87,7 @@ var (
 	ErrOutOfRange            = errors.New("the total would leave the range of a 64-bit counter")
 	ErrDurabilityTimeout     = errors.New("held and will be counted, but the asked durability was not reached in time")
 	ErrDurabilityUnavailable = errors.New("this durability is not available on this node")
+	ErrLogFailed             = errors.New("the log on disk has failed")
 	ErrTooFewNodes           = errors.New("no second node is there to hold a copy")
 	ErrIDReused              = errors.New("this idempotency key was used for another increment of this counter")
 	ErrOutOfBounds           = errors.New("the total would pass the bound")

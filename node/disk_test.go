@@ -120,7 +120,7 @@ func TestNode_RefusesDurabilityDiskWhenTheLogHasFailed(t *testing.T) {
 			t.Errorf("durability %d: %v", d, err)
 		}
 	}
-	if err := n.Ready(); err == nil || !strings.Contains(err.Error(), "no space left") {
+	if err := n.Ready(); !errors.Is(err, ErrLogFailed) || !errors.Is(err, ErrNotReady) || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("ready: %v", err)
 	}
 	if !strings.Contains(n.metrics(), "\npinocchio_log_up 0\n") {

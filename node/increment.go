@@ -154,7 +154,7 @@ func (n *Node) stillGood(level Durability) error {
 	return nil
 }
 
-var errLogFailed = fmt.Errorf("%w: its log on disk has failed; use another node, or ask for memory or database", ErrDurabilityUnavailable)
+var errLogFailed = fmt.Errorf("%w: %w; use another node, or ask for memory or database", ErrDurabilityUnavailable, ErrLogFailed)
 
 // full says that no more can be held for the store.
 func (n *Node) full() bool {

@@ -49,7 +49,7 @@ func (n *Node) Ready() error {
 	case n.draining.Load():
 		return fmt.Errorf("%w: draining", ErrNotReady)
 	case n.scribe.fault() != nil:
-		return fmt.Errorf("%w: the log on disk has failed: free or replace the disk and restart: %w", ErrNotReady, n.scribe.fault())
+		return fmt.Errorf("%w: %w: free or replace the disk and restart: %w", ErrNotReady, ErrLogFailed, n.scribe.fault())
 	case *why != "":
 		return fmt.Errorf("%w: %s", ErrNotReady, *why)
 	}

@@ -98,18 +98,6 @@ func (g *Guard) fetch(ctx context.Context, client *http.Client) error {
 	if err != nil {
 		return err
 	}
-	return g.use(keys)
-}
-
-// use puts fetched keys in force, together with those of files.
-func (g *Guard) use(fetched []verifier) error {
-	files, err := g.loadKeys()
-	if err != nil {
-		return err
-	}
-	g.mu.Lock()
-	g.fetched = fetched
-	g.mu.Unlock()
-	g.useKeys(files)
+	g.put(func(s *sources) { s.fetched = keys })
 	return nil
 }

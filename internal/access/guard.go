@@ -44,7 +44,7 @@ type Guard struct {
 	fetchFailed atomic.Bool // the last fetch of KeySetURL
 
 	mu      sync.Mutex // guards what follows
-	fetched []verifier // of KeySetURL
+	sources sources
 }
 
 // New reads what the configuration names and starts nothing. It returns nil without an error when the configuration asks for no
@@ -65,17 +65,22 @@ func New(c Config, log *slog.Logger) (*Guard, error) {
 	return g, g.load()
 }
 
+// clock is now, as it is set when it is asked.
+func (g *Guard) clock() time.Time { return g.now() }
+
 // load reads all files. An error changes nothing.
 func (g *Guard) load() error {
 	var errs []error
 	found, err := g.loadTokens()
 	errs = append(errs, err)
-	keys, err := g.loadKeys()
+	set, err := g.loadKeySet()
+	errs = append(errs, err)
+	secret, err := g.loadSecret()
 	if errs = append(errs, err); errors.Join(errs...) != nil {
 		return errors.Join(errs...)
 	}
 	g.tokens.Store(found)
-	g.useKeys(keys)
+	g.putFiles(set, nil, secret, nil)
 	return nil
 }
 
@@ -92,41 +97,6 @@ func (g *Guard) loadTokens() (*tokens, error) {
 		return nil, fmt.Errorf("tokens in %s: %w", g.cfg.TokensFile, err)
 	}
 	return found, nil
-}
-
-// loadKeys reads the keys that stand in files.
-func (g *Guard) loadKeys() (keys []verifier, err error) {
-	if g.cfg.KeySetFile != "" {
-		text, err := os.ReadFile(g.cfg.KeySetFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the JWK set: %w", err)
-		}
-		if keys, err = parseKeySet(text); err != nil {
-			return nil, fmt.Errorf("JWK set in %s: %w", g.cfg.KeySetFile, err)
-		}
-	}
-	if g.cfg.SecretFile != "" {
-		text, err := os.ReadFile(g.cfg.SecretFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the secret of JWTs: %w", err)
-		}
-		if text = bytes.TrimSpace(text); len(text) < minSecret {
-			return nil, fmt.Errorf("the secret of JWTs in %s has %d bytes, must have at least %d", g.cfg.SecretFile, len(text), minSecret)
-		}
-		keys = append(keys, verifier{algorithm: "HS256", key: text})
-	}
-	return keys, nil
-}
-
-// useKeys puts keys of files, together with those that were fetched, in force.
-func (g *Guard) useKeys(files []verifier) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var next *issuer
-	if keys := append(files, g.fetched...); len(keys) > 0 {
-		next = newIssuer(g.cfg, keys, func() time.Time { return g.now() })
-	}
-	g.signed.Store(next)
 }
 
 // Check returns what the Authorization headers of a request grant. Its errors tell nothing of the credential; those of JWTs say what is
@@ -170,6 +140,9 @@ func (g *Guard) checkSigned(token []byte) (*Grant, error) {
 		select {
 		case g.ask <- struct{}{}:
 		default:
+		}
+		if by.partial {
+			return nil, ErrNotYet
 		}
 	}
 	if err != nil {
@@ -218,11 +191,10 @@ func (g *Guard) reload() error {
 	if noTokens == nil {
 		g.tokens.Store(found)
 	}
-	keys, noKeys := g.loadKeys()
-	if noKeys == nil {
-		g.useKeys(keys)
-	}
-	err := errors.Join(noTokens, noKeys)
+	set, noSet := g.loadKeySet()
+	secret, noSecret := g.loadSecret()
+	g.putFiles(set, noSet, secret, noSecret)
+	err := errors.Join(noTokens, noSet, noSecret)
 	if err != nil {
 		g.log.Error("changed files of credentials cannot be used; what they held before stays accepted", "error", err)
 		return err

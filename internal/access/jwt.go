@@ -15,16 +15,17 @@ const leeway = 30 * time.Second
 // issuer checks the tokens of one identity provider with one state of its keys. It never changes.
 type issuer struct {
 	keys        []verifier
+	partial     bool // the keys of the URL are missing
 	parser      *jwt.Parser
 	scopeClaim  string
 	prefixClaim string
 }
 
+// algorithms are those that a token may name. Whether one may be used is for keysOf to say, by the keys that there are: a token of an
+// algorithm for which there is none (yet) is one with an unknown key, for which the set is fetched again.
+var algorithms = []string{"RS256", "ES256", "EdDSA", "HS256"}
+
 func newIssuer(c Config, keys []verifier, now func() time.Time) *issuer {
-	var algorithms []string
-	for _, k := range keys {
-		algorithms = append(algorithms, k.algorithm)
-	}
 	return &issuer{
 		keys: keys, scopeClaim: c.ScopeClaim, prefixClaim: c.PrefixClaim,
 		parser: jwt.NewParser(

@@ -8,7 +8,7 @@ func fronts() []suite {
 		{[]string{"./httpapi", "-run", "TestAccess_"}, false, accessHTTPMutants},
 		{[]string{"./internal/limit"}, false, limitMutants},
 		{[]string{"./node", "-run", "TestTake_|TestServeLimits_"}, false, limitNodeMutants},
-		{[]string{"./httpapi", "-run", "TestRate_|TestConfig_"}, false, limitHTTPMutants},
+		{[]string{"./httpapi", "-run", "TestRate_|TestConfig_|TestLimits_BoundWhat|TestLimits_AnIdle"}, false, limitHTTPMutants},
 		{[]string{"./httpapi", "-run", "TestSpec_"}, false, specMutants},
 		{[]string{"./cmd/pinocchio", "-run", "TestDeploy_"}, false, metricMutants},
 		{[]string{"./cmd/pinocchio", "-run", "TestDeploy_"}, true, deployMutants},
@@ -25,10 +25,13 @@ func fronts() []suite {
 
 const (
 	guardFile    = "internal/access/guard.go"
+	sourcesFile  = "internal/access/sources.go"
 	grantFile    = "internal/access/grant.go"
 	jwtFile      = "internal/access/jwt.go"
 	jwksFile     = "internal/access/jwks.go"
 	permitFile   = "httpapi/access.go"
+	largeFile    = "httpapi/large.go"
+	serverFile   = "httpapi/server.go"
 	addressFile  = "internal/limit/address.go"
 	clientsFile  = "internal/limit/clients.go"
 	takeFile     = "node/limit.go"

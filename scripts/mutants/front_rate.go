@@ -46,13 +46,21 @@ var limitHTTPMutants = []mutant{
 	{"no RateLimit-Policy header", "rate", rateFile, one(
 		"	header.SetCanonical(headerRatePolicy, []byte(r.Policy.Header()))\n", "")},
 	{"what is denied is counted all the same", "rate", rateFile, one(
-		"problem{detail, text})\n	return false\n", "problem{detail, text})\n	return true\n")},
+		"long as Retry-After says\",\n	})\n	return false\n", "long as Retry-After says\",\n	})\n	return true\n")},
+	{"a batch that can never pass is told to come again", "rate", rateFile, one(
+		"	if count > r.Policy.Burst { //", "	if count > r.Policy.Burst<<20 { //")},
 	{"a batch costs as much as one increment", "rate", rateFile, one(
 		"max(1, count))", "1)")},
 	{"clients are addresses although they should be credentials", "rate", rateFile, one(
 		"	if r.ByCredential {\n", "	if r.ByCredential && len(r.Proxies) > 0 {\n")},
 	{"X-Forwarded-For counts without a trusted proxy", "rate", rateFile, one(
 		"		peer = r.Proxies.Client(peer, nil)\n", "		if a, err := netip.ParseAddr(string(header.Peek(\"X-Forwarded-For\"))); err == nil {\n			peer = a\n		}\n")},
+	{"long bodies may hold any amount together", "R10", largeFile, one(
+		"		if left < n {\n", "		if left < -1<<40 {\n")},
+	{"a request that is cut holds what it was granted for ever", "R10", serverFile, one(
+		"	defer s.giveBack(c)\n", "")},
+	{"idle connections keep the longest body they had", "R10", serverFile, one(
+		"	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)\n", "")},
 	{"a rate limit by credential is taken where there are none", "rate", rateFile, one(
 		"	case r.ByCredential && !access:\n", "	case r.ByCredential && access && false:\n")},
 }

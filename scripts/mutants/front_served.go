@@ -69,4 +69,8 @@ var pageMutants = []mutant{
 var browserMutants = []mutant{
 	{"a killed node looks like the others", "page", "dashboard/static/tables.js", one(
 		"class: up ? '' : 'gone'", "class: ''")},
+	{"who is denied is not shown", "page", "dashboard/static/tiles.js", one(
+		"count(state.sum('denied')), state", "count(0), state")},
+	{"memory and goroutines are swapped", "page", "dashboard/static/tables.js", one(
+		"of('memory', bytes), of('goroutines', count)", "of('goroutines', count), of('memory', bytes)")},
 }
