@@ -20,7 +20,8 @@ type Options struct {
 	// HTTP makes the requests; nil: a client with 64 idle connections for each node. It must not have a Timeout shorter
 	// than Options.Timeout, and must not follow redirects of POST.
 	HTTP *http.Client
-	// Timeout of one attempt, not of the call: that is its context's. Default 5 s.
+	// Timeout of one attempt, not of the call: that is its context's, and should be some times as long, or a node that hangs
+	// leaves no time to ask another. A connection must be had within half of it. Default 5 s.
 	Timeout time.Duration
 	// Retries is how many further attempts a call may make. Default 5; negative: none.
 	Retries int
@@ -56,7 +57,7 @@ type Client struct {
 	nodes []*endpoint
 
 	mu     sync.Mutex
-	choice int // index of the node that answered last
+	choice int // index of the node that the next call begins with: the one that answered last, or the one after it when it did not
 }
 
 // endpoint is one node.
@@ -86,7 +87,7 @@ func New(opt Options) (*Client, error) {
 	if c.http == nil {
 		c.own = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: c.opt.Timeout}).DialContext,
+			DialContext:         (&net.Dialer{Timeout: c.opt.Timeout / 2}).DialContext, // a node that is off: time is left for the next
 			TLSHandshakeTimeout: c.opt.Timeout,
 			ForceAttemptHTTP2:   true,
 			MaxIdleConnsPerHost: 64,

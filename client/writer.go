@@ -18,7 +18,7 @@ type WriterOptions struct {
 	// MaxPending is how many increments may wait for an answer; Add waits for room. Default 10000.
 	MaxPending int
 	// NoIDs sends increments without idempotency keys: cheaper for the cluster, but an increment whose answer was lost is
-	// reported as ErrUnknownOutcome instead of being sent again.
+	// reported as ErrUnknownOutcome at once, instead of being sent again.
 	NoIDs bool
 	// OnError hears of each increment that failed, one at a time, and must not call the Writer. nil: Flush tells.
 	OnError func(Increment, error)
@@ -40,7 +40,7 @@ func (o WriterOptions) withDefaults() WriterOptions {
 // WriteError says how many increments failed since the last Flush.
 type WriteError struct {
 	Failed  int64 // all that failed
-	Unknown int64 // those among them that may be counted nevertheless
+	Unknown int64 // those among them that may be counted nevertheless: their answer was lost, or a 504
 	First   error // why the first one failed
 }
 
@@ -242,7 +242,7 @@ func (e *WriteError) note(err error) {
 	if e.Failed++; e.First == nil {
 		e.First = err
 	}
-	if errors.Is(err, ErrUnknownOutcome) {
+	if mayCount(err) {
 		e.Unknown++
 	}
 }
