@@ -45,9 +45,11 @@ type Outcome struct {
 // hundreds: a node bounds a request's size.
 func (c *Client) IncrementMany(ctx context.Context, list []Increment) []Outcome {
 	out := make([]Outcome, len(list))
-	left := make([]int, len(list)) // indexes of what is not decided
+	left := make([]int, 0, len(list)) // indexes of what is not decided
 	for i := range list {
-		left[i] = i
+		if out[i].Err = faultOf(list[i].Key); out[i].Err == nil {
+			left = append(left, i)
+		}
 	}
 	pause := c.opt.Backoff
 	for round := 0; len(left) > 0; round++ {

@@ -79,3 +79,20 @@ func TestIncrementMany_SendsAnItemInDoubtAgainOnlyWithAnID(t *testing.T) {
 		t.Errorf("an answer cut off, then refused: %v", out)
 	}
 }
+
+// JSON cannot hold a key that is no UTF-8: written as JSON it would be another one, and all such keys the same.
+func TestIncrement_RefusesAKeyThatJSONWouldChange(t *testing.T) {
+	node := newStub(t, answers(`[{"status":202}]`))
+	c := connect(t, node.URL)
+	var answer *client.Error
+	if _, err := c.Increment(t.Context(), "a\xff", 1); !errors.As(err, &answer) || answer.Status != 422 || len(answer.Fields["key"]) != 1 {
+		t.Errorf("%v, want a 422 about the key", err)
+	}
+	out := c.IncrementMany(t.Context(), []client.Increment{{Key: "a\xff", Value: 1}, {Key: "b", Value: 1}, {Key: "\xfe", Value: 1}})
+	if !errors.As(out[0].Err, &answer) || answer.Status != 422 || out[1].Err != nil || !errors.As(out[2].Err, &answer) {
+		t.Errorf("%v, want only the second one counted", out)
+	}
+	if n := len(node.requests()); n != 1 {
+		t.Errorf("%d requests, want one for the second key", n)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // ErrUnknownOutcome means that an increment may or may not be counted: an answer was lost, and it had no idempotency key with
@@ -24,7 +25,7 @@ var ErrClosed = errors.New("the writer is closed")
 
 // Error is an answer that says no. Test for it with errors.As.
 type Error struct {
-	Node       string              // who answered, http://host:port; empty for an item of a batch
+	Node       string              // who answered, http://host:port; empty for an item of a batch, and for a key that was not sent
 	Status     int                 // HTTP status
 	Fields     map[string][]string // what is wrong, by field; "detail" is about no field
 	RetryAfter time.Duration       // what the node asked for; 0: nothing
@@ -49,6 +50,14 @@ func (e *Error) Error() string {
 		return text
 	}
 	return e.Node + " answered " + text
+}
+
+// faultOf refuses a key that is no UTF-8, as a node would: JSON would replace what is wrong in it, and count another key.
+func faultOf(key string) error {
+	if utf8.ValidString(key) {
+		return nil
+	}
+	return &Error{Status: http.StatusUnprocessableEntity, Fields: map[string][]string{"key": {"must be UTF-8"}}}
 }
 
 // notNow says of an item's status that it was not counted, and may be accepted later.

@@ -76,6 +76,9 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, options
 	for _, set := range options {
 		set(&in)
 	}
+	if err := faultOf(key); err != nil {
+		return Added{}, err
+	}
 	r, err := in.request()
 	if err != nil {
 		return Added{}, err

@@ -11,7 +11,7 @@ import (
 
 // WriterOptions of a Writer. The zero value is usable.
 type WriterOptions struct {
-	// MaxBatch is the most increments in a request. Default 500.
+	// MaxBatch is the most increments in a request, at most MaxPending. Default 500.
 	MaxBatch int
 	// MaxDelay is how long an increment waits for others to share a request with. Default 20 ms.
 	MaxDelay time.Duration
@@ -34,6 +34,7 @@ func (o WriterOptions) withDefaults() WriterOptions {
 	if o.MaxPending <= 0 {
 		o.MaxPending = 10_000
 	}
+	o.MaxBatch = min(o.MaxBatch, o.MaxPending) // more cannot come together
 	return o
 }
 

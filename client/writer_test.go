@@ -226,3 +226,19 @@ func TestWriter_TellsApartWhatWasSentWhenCloseGivesUp(t *testing.T) {
 		t.Errorf("%v, want 3 failed, and the one that was sent unknown", err)
 	}
 }
+
+// A batch that can never be full because no more may be pending would wait for its delay each time.
+func TestWriter_SendsWhenNoMoreMayBePending(t *testing.T) {
+	node := newCounting(t)
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxPending: 3, MaxBatch: 100, MaxDelay: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 7 {
+		if err := w.Add(ctx, "k", 1); err != nil {
+			t.Fatalf("%v: the three before it wait for company that cannot come", err)
+		}
+	}
+	if err := w.Close(t.Context()); err != nil || node.total("k") != 7 {
+		t.Errorf("%v, total %d, want 7", err, node.total("k"))
+	}
+}
