@@ -66,7 +66,7 @@ type endpoint struct {
 	until time.Time // it asked to be left alone until then; under Client.mu
 }
 
-// New returns a client; it connects to nothing yet. The error names every address that cannot be one.
+// New returns a client; it connects to nothing yet. The error names every address that cannot be one, and says when the token cannot be sent.
 func New(opt Options) (*Client, error) {
 	c := &Client{opt: opt.withDefaults(), http: opt.HTTP}
 	var faults []error
@@ -80,6 +80,9 @@ func New(opt Options) (*Client, error) {
 	}
 	if len(opt.Nodes) == 0 {
 		faults = append(faults, errors.New("no node: give the address of at least one, such as http://127.0.0.1:3333"))
+	}
+	if strings.ContainsFunc(c.opt.Token, func(r rune) bool { return r <= ' ' || r > '~' }) { // else each call would fail, in doubt
+		faults = append(faults, errors.New("the token holds a space, a line break or what is no ASCII: give it as it was printed"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

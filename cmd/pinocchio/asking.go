@@ -42,7 +42,7 @@ func (a *reach) ask(ctx context.Context, f func(context.Context, *client.Client)
 	}
 	c, err := client.New(o)
 	if err != nil {
-		return fmt.Errorf("--server: %w", err)
+		return fmt.Errorf("--server or --token: %w", err)
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
