@@ -3,10 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Increment is one of many.
@@ -34,20 +32,24 @@ type itemAnswer struct {
 	Errors   map[string][]string `json:"errors"`
 }
 
-// Outcome is what became of one of many: Err is nil, or *Error, ErrUnknownOutcome, ErrUnreachable, or why the context ended.
+// Outcome is what became of one of many: Err is nil, or *Error (504: it is held and will be counted), ErrUnknownOutcome,
+// ErrUnreachable, or why the context ended.
 type Outcome struct {
 	Added
 	Err error
 }
 
 // IncrementMany sends many increments in one request and returns their outcomes in the same order; one that is invalid does
-// not spoil the others. What was refused for the moment is sent again. A request whose outcome is unknown is sent again when
-// every increment in it has an ID. Cut them into requests of some hundreds: a node bounds a request's size.
+// not spoil the others. What was refused for the moment is sent again, and so is one with an ID that a node answered with 500
+// or 504. A request whose outcome is unknown is sent again when every increment in it has an ID. Cut them into requests of some
+// hundreds: a node bounds a request's size.
 func (c *Client) IncrementMany(ctx context.Context, list []Increment) []Outcome {
 	out := make([]Outcome, len(list))
-	left := make([]int, len(list)) // indexes of what is not decided
+	left := make([]int, 0, len(list)) // indexes of what is not decided
 	for i := range list {
-		left[i] = i
+		if out[i].Err = faultOf(list[i].Key); out[i].Err == nil {
+			left = append(left, i)
+		}
 	}
 	pause := c.opt.Backoff
 	for round := 0; len(left) > 0; round++ {
@@ -58,26 +60,29 @@ func (c *Client) IncrementMany(ctx context.Context, list []Increment) []Outcome 
 		wait := jitter(pause)
 		pause = min(2*pause, c.opt.MaxBackoff)
 		if sleep(ctx, wait) != nil {
-			break // they keep the refusals that they got
+			break // they keep the answers that they got
 		}
 	}
 	return out
 }
 
-// sendMany sends what is left, notes outcomes, and returns what was refused for the moment.
-func (c *Client) sendMany(ctx context.Context, list []Increment, left []int, out []Outcome) (refusals []int) {
+// sendMany sends what is left, notes outcomes, and returns what is to be sent again.
+func (c *Client) sendMany(ctx context.Context, list []Increment, left []int, out []Outcome) (again []int) {
 	answers, err := c.postMany(ctx, list, left)
 	for k, i := range left {
-		if err != nil {
-			out[i] = Outcome{Err: err}
-			continue
+		now := Outcome{Err: err}
+		if err == nil {
+			now = outcomeOf(answers[k])
+			if notNow(answers[k].Status) || list[i].ID != "" && mayHaveCounted(answers[k].Status) {
+				again = append(again, i)
+			}
 		}
-		out[i] = outcomeOf(answers[k])
-		if refused(answers[k].Status) {
-			refusals = append(refusals, i)
+		if now.Err != nil && mayCount(out[i].Err) && !mayCount(now.Err) { // in an earlier round it may have counted
+			now.Err = inDoubt(now.Err)
 		}
+		out[i] = now
 	}
-	return refusals
+	return again
 }
 
 func (c *Client) postMany(ctx context.Context, list []Increment, left []int) ([]itemAnswer, error) {
@@ -96,6 +101,9 @@ func (c *Client) postMany(ctx context.Context, list []Increment, left []int) ([]
 	for attempt := 0; ; attempt++ {
 		answer, err := c.call(ctx, r)
 		if err != nil {
+			if attempt > 0 && !mayCount(err) { // the answer that could not be read
+				err = inDoubt(err)
+			}
 			return nil, err
 		}
 		answers, err := itemAnswers(answer.body, len(items))
@@ -103,7 +111,7 @@ func (c *Client) postMany(ctx context.Context, list []Increment, left []int) ([]
 			return answers, err
 		}
 		if err := sleep(ctx, jitter(c.opt.Backoff)); err != nil {
-			return nil, errors.Join(ErrUnknownOutcome, err)
+			return nil, inDoubt(err)
 		}
 	}
 }
@@ -128,8 +136,8 @@ func outcomeOf(a itemAnswer) Outcome {
 			added.Total, added.HasTotal = *a.Data.Value, true
 		}
 		return Outcome{Added: added}
-	case unknown(a.Status) && a.Status != http.StatusGatewayTimeout:
+	case mayHaveCounted(a.Status) && a.Status != http.StatusGatewayTimeout:
 		return Outcome{Err: fmt.Errorf("%w: %w", ErrUnknownOutcome, &Error{Status: a.Status, Fields: a.Errors})}
 	}
-	return Outcome{Err: &Error{Status: a.Status, Fields: a.Errors, RetryAfter: time.Duration(0)}}
+	return Outcome{Err: &Error{Status: a.Status, Fields: a.Errors}}
 }

@@ -3,12 +3,10 @@ package client
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 )
 
@@ -18,6 +16,7 @@ type request struct {
 	body         []byte
 	header       http.Header
 	repeatable   bool // a repeat cannot count twice
+	command      bool // its owner acts on the total: nobody holds it, and a 504 leaves it in doubt
 }
 
 // reply is an answer below 400.
@@ -33,54 +32,60 @@ const maxAnswer = 16 << 20
 // call sends the request until a node answers it, the attempts are used up, or ctx ends.
 func (c *Client) call(ctx context.Context, r request) (*reply, error) {
 	pause := c.opt.Backoff
+	last, doubt := &failure{}, false
 	for attempt := 0; ; attempt++ {
-		i, wait := c.pick(time.Now())
-		if wait > 0 { // every node asked to be left alone
-			if err := sleep(ctx, min(wait, c.opt.MaxBackoff)); err != nil {
-				return nil, err
-			}
+		i, err := c.turn(ctx)
+		if err != nil {
+			return nil, last.verdict(ctx, doubt)
 		}
-		answer, err := c.attempt(ctx, c.nodes[i], r)
-		if err == nil {
+		answer, failed := c.attempt(ctx, c.nodes[i], r)
+		if failed == nil {
 			c.prefer(i)
 			return answer, nil
 		}
-		again, rest := judge(err, r.repeatable)
-		if ctx.Err() != nil && again {
-			return nil, errors.Join(context.Cause(ctx), err)
+		last = failed
+		doubt = doubt || r.method != http.MethodGet && (failed.fate == doubtful || failed.fate == held)
+		if failed.fate == said {
+			return nil, last.verdict(ctx, doubt)
 		}
-		if !again || attempt >= c.opt.Retries {
-			return nil, err
+		if ctx.Err() != nil { // perhaps the node's fault, perhaps not: the next call begins with another, and need not wait
+			c.leave(i, time.Now())
+			return nil, last.verdict(ctx, doubt)
 		}
+		rest := failed.rest
 		if rest == 0 {
 			rest = jitter(pause)
 			if attempt%len(c.nodes) == len(c.nodes)-1 { // all had their turn
 				pause = min(2*pause, c.opt.MaxBackoff)
 			}
 		}
-		c.leave(i, time.Now().Add(rest))
+		c.leave(i, time.Now().Add(rest)) // also when this call ends: the next one would meet the same
+		if !failed.again(r) || attempt >= c.opt.Retries {
+			return nil, last.verdict(ctx, doubt)
+		}
 	}
 }
 
-// judge says whether a failed request may be sent again, and how long its node asked to be left alone.
-func judge(err error, repeatable bool) (again bool, rest time.Duration) {
-	var answer *Error
-	switch {
-	case errors.As(err, &answer):
-		return refused(answer.Status) || repeatable && unknown(answer.Status), answer.RetryAfter
-	case errors.Is(err, ErrUnreachable):
-		return true, 0
+// turn returns the node to ask, when it may be asked. Error: ctx ended.
+func (c *Client) turn(ctx context.Context) (index int, err error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
 	}
-	return repeatable, 0
+	index, wait := c.pick(time.Now())
+	if wait > 0 { // every node asked to be left alone
+		err = sleep(ctx, min(wait, c.opt.MaxBackoff))
+	}
+	return index, err
 }
 
-// attempt sends the request to one node. Errors: *Error, ErrUnreachable, ErrUnknownOutcome, and what net/http says.
-func (c *Client) attempt(ctx context.Context, n *endpoint, r request) (*reply, error) {
+// attempt sends the request to one node.
+func (c *Client) attempt(ctx context.Context, n *endpoint, r request) (*reply, *failure) {
 	inner, cancel := context.WithTimeout(ctx, c.opt.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(inner, r.method, n.base+r.path, bytes.NewReader(r.body))
+	var conn connecting
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(inner, conn.trace()), r.method, n.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
-		return nil, err
+		return nil, &failure{err: err}
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
@@ -90,36 +95,20 @@ func (c *Client) attempt(ctx context.Context, n *endpoint, r request) (*reply, e
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, broken(err, r.repeatable)
+		return nil, conn.broken(r, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil && resp.StatusCode < 300 && len(r.body) == 0 {
-		return nil, broken(err, r.repeatable) // an increment's status says what must be known
-	}
 	if resp.StatusCode >= 300 {
-		answer := errorOf(n.base, resp.StatusCode, resp.Header, body)
-		if unknown(answer.Status) && answer.Status != http.StatusGatewayTimeout && !r.repeatable {
-			return nil, fmt.Errorf("%w: %w", ErrUnknownOutcome, answer)
-		}
-		return nil, answer
+		return nil, refusal(r, errorOf(n.base, resp.StatusCode, resp.Header, body))
+	}
+	if err != nil && r.method != http.MethodPost { // an increment's status says what must be known
+		return nil, &failure{fate: doubtful, err: err}
 	}
 	return &reply{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
-// broken sorts errors of the transport: a dial that failed has sent nothing.
-func broken(err error, repeatable bool) error {
-	var dial *net.OpError
-	switch {
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
-	case repeatable:
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-}
-
-// pick returns the node to ask: the one that answered last, or the next one that is not left alone; when all are, the one
+// pick returns the node to ask: that of choice, or the next one that is not left alone; when all are, the one
 // whose time is up first, and for how long to wait.
 func (c *Client) pick(now time.Time) (index int, wait time.Duration) {
 	c.mu.Lock()
@@ -145,11 +134,14 @@ func (c *Client) prefer(index int) {
 	c.nodes[index].until = time.Time{}
 }
 
-// leave lets a node alone until a time.
+// leave lets a node alone until a time, and the next call begin with the one after it.
 func (c *Client) leave(index int, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nodes[index].until = until
+	if c.choice == index {
+		c.choice = (index + 1) % len(c.nodes)
+	}
 }
 
 // jitter is a time from half of d to d, so that clients that failed together do not come back together.

@@ -20,7 +20,8 @@ type Options struct {
 	// HTTP makes the requests; nil: a client with 64 idle connections for each node. It must not have a Timeout shorter
 	// than Options.Timeout, and must not follow redirects of POST.
 	HTTP *http.Client
-	// Timeout of one attempt, not of the call: that is its context's. Default 5 s.
+	// Timeout of one attempt, not of the call: that is its context's, and should be some times as long, or a node that hangs
+	// leaves no time to ask another. A connection must be had within half of it. Default 5 s.
 	Timeout time.Duration
 	// Retries is how many further attempts a call may make. Default 5; negative: none.
 	Retries int
@@ -56,7 +57,7 @@ type Client struct {
 	nodes []*endpoint
 
 	mu     sync.Mutex
-	choice int // index of the node that answered last
+	choice int // index of the node that the next call begins with: the one that answered last, or the one after it when it did not
 }
 
 // endpoint is one node.
@@ -65,7 +66,7 @@ type endpoint struct {
 	until time.Time // it asked to be left alone until then; under Client.mu
 }
 
-// New returns a client; it connects to nothing yet. The error names every address that cannot be one.
+// New returns a client; it connects to nothing yet. The error names every address that cannot be one, and says when the token cannot be sent.
 func New(opt Options) (*Client, error) {
 	c := &Client{opt: opt.withDefaults(), http: opt.HTTP}
 	var faults []error
@@ -80,13 +81,16 @@ func New(opt Options) (*Client, error) {
 	if len(opt.Nodes) == 0 {
 		faults = append(faults, errors.New("no node: give the address of at least one, such as http://127.0.0.1:3333"))
 	}
+	if strings.ContainsFunc(c.opt.Token, func(r rune) bool { return r <= ' ' || r > '~' }) { // else each call would fail, in doubt
+		faults = append(faults, errors.New("the token holds a space, a line break or what is no ASCII: give it as it was printed"))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	if c.http == nil {
 		c.own = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: c.opt.Timeout}).DialContext,
+			DialContext:         (&net.Dialer{Timeout: c.opt.Timeout / 2}).DialContext, // a node that is off: time is left for the next
 			TLSHandshakeTimeout: c.opt.Timeout,
 			ForceAttemptHTTP2:   true,
 			MaxIdleConnsPerHost: 64,

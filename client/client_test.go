@@ -180,6 +180,9 @@ func TestClient_SaysWhenNobodyIsThereAndWhenTheContextEnded(t *testing.T) {
 	if _, err := client.New(client.Options{}); err == nil {
 		t.Error("a client without nodes")
 	}
+	if _, err := client.New(client.Options{Nodes: []string{"a:1"}, Token: "secret\n"}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a token that cannot be sent, read with its line break: %v", err)
+	}
 }
 
 func TestIncrement_TellsTotalLaterAndReplayed(t *testing.T) {

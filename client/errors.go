@@ -9,13 +9,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// ErrUnknownOutcome means that an increment may or may not be counted: its answer was lost, and it had no idempotency key
-// with which to send it again. Test for it with errors.Is.
-var ErrUnknownOutcome = errors.New("the increment may or may not be counted: its answer was lost, and without an idempotency key it cannot be sent again")
+// ErrUnknownOutcome means that an increment may or may not be counted: an answer was lost, and it had no idempotency key with
+// which to send it again, or no repeat was accepted. Test for it with errors.Is, and before you look at what else the error
+// holds: that is how the last attempt failed, and an earlier one may have counted.
+var ErrUnknownOutcome = errors.New("it may or may not be counted, the answer was lost")
 
-// ErrUnreachable means that no node could be connected to; nothing was counted. Test for it with errors.Is.
+// ErrUnreachable means that no connection was had, with the last node that was tried; nothing was counted. Test for it with errors.Is.
 var ErrUnreachable = errors.New("no node can be reached")
 
 // ErrClosed is returned by a Writer after Close.
@@ -23,7 +25,7 @@ var ErrClosed = errors.New("the writer is closed")
 
 // Error is an answer that says no. Test for it with errors.As.
 type Error struct {
-	Node       string              // who answered, http://host:port; empty for an item of a batch
+	Node       string              // who answered, http://host:port; empty for an item of a batch, and for a key that was not sent
 	Status     int                 // HTTP status
 	Fields     map[string][]string // what is wrong, by field; "detail" is about no field
 	RetryAfter time.Duration       // what the node asked for; 0: nothing
@@ -50,14 +52,28 @@ func (e *Error) Error() string {
 	return e.Node + " answered " + text
 }
 
-// refused says that nothing was counted, and that the same request may be accepted later.
-func refused(status int) bool {
+// faultOf refuses a key that is no UTF-8, as a node would: JSON would replace what is wrong in it, and count another key.
+func faultOf(key string) error {
+	if utf8.ValidString(key) {
+		return nil
+	}
+	return &Error{Status: http.StatusUnprocessableEntity, Fields: map[string][]string{"key": {"must be UTF-8"}}}
+}
+
+// notNow says of an item's status that it was not counted, and may be accepted later.
+func notNow(status int) bool {
 	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
 }
 
-// unknown says that the request may have been counted in spite of the status.
-func unknown(status int) bool {
-	return status >= 500 && !refused(status) && status != http.StatusNotImplemented
+// mayHaveCounted says so of a status: everything of 5xx that does not mean the contrary.
+func mayHaveCounted(status int) bool {
+	return status >= 500 && status != http.StatusServiceUnavailable && status != http.StatusNotImplemented
+}
+
+// mayCount says whether an increment that ended with err is or will perhaps be counted.
+func mayCount(err error) bool {
+	answer, ok := errors.AsType[*Error](err)
+	return errors.Is(err, ErrUnknownOutcome) || ok && answer.Status == http.StatusGatewayTimeout
 }
 
 // errorOf reads an error body; whatever else stands there is left out.

@@ -43,8 +43,8 @@ type increment struct {
 	saturate   bool
 }
 
-// Idempotent gives the increment a new random idempotency key, so that it is sent again whenever its outcome is unknown,
-// and counted once.
+// Idempotent gives the increment a new random idempotency key, so that this call sends it again when its outcome is unknown,
+// and it counts once. To call again after ErrUnknownOutcome, use IdempotencyKey.
 func Idempotent() Option { return func(in *increment) { in.id = rand.Text() } }
 
 // IdempotencyKey gives the increment a key of the caller's own, 1 to 255 printable ASCII characters without " and \, by which
@@ -68,12 +68,16 @@ func Max(bound int64) Option { return func(in *increment) { in.max = &bound } }
 func Saturate() Option { return func(in *increment) { in.saturate = true } }
 
 // Increment adds delta, which may be zero or negative, to the counter key. It returns nil when the cluster has accepted it.
-// Errors: *Error (409: it would pass Min or Max; 422: key or delta is invalid, or the total would leave the range; 504: counted, but the
-// durability was not reached in time, and with Min or Max: maybe counted), ErrUnknownOutcome, ErrUnreachable, or why ctx ended.
+// Errors: ErrUnknownOutcome (maybe counted; with the same IdempotencyKey it can be sent again), *Error (409: it would pass Min or Max;
+// 422: key or delta is invalid, or the total would leave the range; 504: it is held and will be counted, but the durability was not
+// reached in time), ErrUnreachable, or why ctx ended.
 func (c *Client) Increment(ctx context.Context, key string, delta int64, options ...Option) (Added, error) {
 	in := increment{key: key, delta: delta}
 	for _, set := range options {
 		set(&in)
+	}
+	if err := faultOf(key); err != nil {
+		return Added{}, err
 	}
 	r, err := in.request()
 	if err != nil {
@@ -122,7 +126,7 @@ func (in *increment) request() (r request, err error) {
 	if err != nil {
 		return r, err
 	}
-	return in.headers(request{method: http.MethodPost, path: "/api/v1/increment", body: body})
+	return in.headers(request{method: http.MethodPost, path: "/api/v1/increment", body: body, command: in.min != nil || in.max != nil})
 }
 
 // headers adds what the options ask for.

@@ -16,7 +16,7 @@ type Set struct {
 
 // Set sets the counter key. Options: Idempotent, IdempotencyKey and WithDurability; others are an error. When its outcome is unknown it is
 // sent again only with an idempotency key: the first one may have been carried out, and then only its answer tells the previous
-// value. Errors: as of Increment with bounds; 422 also when the value is too far from the total for one change of 64 bits.
+// value. Errors: as of Increment; 422 also when the value is too far from the total for one change of 64 bits.
 func (c *Client) Set(ctx context.Context, key string, value int64, options ...Option) (Set, error) {
 	body, err := json.Marshal(struct {
 		Value int64 `json:"value"`
@@ -40,6 +40,7 @@ func (c *Client) set(ctx context.Context, r request, options []Option) (Set, err
 	if in.min != nil || in.max != nil || in.saturate || in.total {
 		return Set{}, fmt.Errorf("%s of a counter: WantTotal, Min, Max and Saturate are for increments", r.method)
 	}
+	r.command = true
 	r, err := in.headers(r)
 	if err != nil {
 		return Set{}, err

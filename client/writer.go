@@ -11,14 +11,14 @@ import (
 
 // WriterOptions of a Writer. The zero value is usable.
 type WriterOptions struct {
-	// MaxBatch is the most increments in a request. Default 500.
+	// MaxBatch is the most increments in a request, at most MaxPending. Default 500.
 	MaxBatch int
 	// MaxDelay is how long an increment waits for others to share a request with. Default 20 ms.
 	MaxDelay time.Duration
 	// MaxPending is how many increments may wait for an answer; Add waits for room. Default 10000.
 	MaxPending int
 	// NoIDs sends increments without idempotency keys: cheaper for the cluster, but an increment whose answer was lost is
-	// reported as ErrUnknownOutcome instead of being sent again.
+	// reported as ErrUnknownOutcome at once, instead of being sent again.
 	NoIDs bool
 	// OnError hears of each increment that failed, one at a time, and must not call the Writer. nil: Flush tells.
 	OnError func(Increment, error)
@@ -34,13 +34,14 @@ func (o WriterOptions) withDefaults() WriterOptions {
 	if o.MaxPending <= 0 {
 		o.MaxPending = 10_000
 	}
+	o.MaxBatch = min(o.MaxBatch, o.MaxPending) // more cannot come together
 	return o
 }
 
 // WriteError says how many increments failed since the last Flush.
 type WriteError struct {
 	Failed  int64 // all that failed
-	Unknown int64 // those among them that may be counted nevertheless
+	Unknown int64 // those among them that may be counted nevertheless: their answer was lost, or a 504
 	First   error // why the first one failed
 }
 
@@ -242,7 +243,7 @@ func (e *WriteError) note(err error) {
 	if e.Failed++; e.First == nil {
 		e.First = err
 	}
-	if errors.Is(err, ErrUnknownOutcome) {
+	if mayCount(err) {
 		e.Unknown++
 	}
 }

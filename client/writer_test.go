@@ -169,3 +169,76 @@ func TestWriter_PressesBackAndGivesUpWhenTold(t *testing.T) {
 	}
 	close(node.hold)
 }
+
+// A Writer's increments have IDs unless told otherwise, and are repeated; when the repeats come to nothing, too, they may count.
+func TestWriter_TellsOfUnknownOutcomesAlsoWithIDs(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer  func(http.ResponseWriter, *http.Request)
+		unknown int64
+	}{
+		"lost":             {lose, 2},
+		"not in time":      {hang, 2},
+		"500":              {status(500), 2},
+		"each 500":         {answers(`[{"status":500},{"status":500}]`), 2},
+		"one held":         {answers(`[{"status":504},{"status":422}]`), 1},
+		"refused":          {status(503), 0},
+		"cannot be read":   {answers("[cut"), 2},
+		"each refused":     {answers(`[{"status":503},{"status":503}]`), 0},
+		"refused for good": {status(413), 0},
+		"a proxy's page":   {answers("<html>"), 2},
+	} {
+		node := newStub(t)
+		node.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var items []json.RawMessage
+			if err := json.NewDecoder(r.Body).Decode(&items); err == nil && name == "one held" && len(items) == 1 {
+				answers(`[{"status":504}]`)(w, r)
+				return
+			}
+			c.answer(w, r)
+		})
+		w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxDelay: time.Hour})
+		add(t, w, "k", 2)
+		var write *client.WriteError
+		if err := w.Close(t.Context()); !errors.As(err, &write) || write.Failed != 2 || write.Unknown != c.unknown {
+			t.Errorf("%s: %v, want 2 failed, %d unknown", name, err, c.unknown)
+		}
+	}
+}
+
+func TestWriter_TellsApartWhatWasSentWhenCloseGivesUp(t *testing.T) {
+	arrived := make(chan struct{})
+	node := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		hang(w, r)
+	})
+	c, err := client.New(client.Options{Nodes: []string{node.URL}, Timeout: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w := c.NewWriter(client.WriterOptions{MaxBatch: 1})
+	add(t, w, "k", 3)
+	<-arrived
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	var write *client.WriteError
+	if err := w.Close(over); !errors.As(err, &write) || write.Failed != 3 || write.Unknown != 1 {
+		t.Errorf("%v, want 3 failed, and the one that was sent unknown", err)
+	}
+}
+
+// A batch that can never be full because no more may be pending would wait for its delay each time.
+func TestWriter_SendsWhenNoMoreMayBePending(t *testing.T) {
+	node := newCounting(t)
+	w := connect(t, node.URL).NewWriter(client.WriterOptions{MaxPending: 3, MaxBatch: 100, MaxDelay: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 7 {
+		if err := w.Add(ctx, "k", 1); err != nil {
+			t.Fatalf("%v: the three before it wait for company that cannot come", err)
+		}
+	}
+	if err := w.Close(t.Context()); err != nil || node.total("k") != 7 {
+		t.Errorf("%v, total %d, want 7", err, node.total("k"))
+	}
+}

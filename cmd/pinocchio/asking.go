@@ -28,19 +28,21 @@ type asking struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// ask runs f with a client, within the timeout.
+// ask runs f with a client, within the timeout. Each of several servers gets its share: one that hangs leaves time for the next.
 func (a *reach) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
-	o := client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout}
+	o := client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout / time.Duration(max(1, len(a.Server)))}
 	if a.CA != "" {
 		trust, err := trusting(a.CA)
 		if err != nil {
 			return err
 		}
-		o.HTTP = &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
+		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust}
+		defer transport.CloseIdleConnections() // top asks again and again
+		o.HTTP = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	c, err := client.New(o)
 	if err != nil {
-		return fmt.Errorf("--server: %w", err)
+		return fmt.Errorf("--server or --token: %w", err)
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
@@ -55,7 +57,7 @@ func advise(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, client.ErrUnknownOutcome):
-		return fmt.Errorf("%w: look at the total before you count again, or use --idempotency-key", err)
+		return fmt.Errorf("%w: look at the total before you count again; what has an --idempotency-key may be sent again with the same one", err)
 	case errors.Is(err, client.ErrUnreachable):
 		return fmt.Errorf("%w: is a node running there? Name another with --server; \"pinocchio dev\" starts three", err)
 	case errors.As(err, &answer) && (answer.Status == 401 || answer.Status == 403):

@@ -2,9 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pinocchio-nose/pinocchio/client"
 )
@@ -68,6 +75,50 @@ func TestAsking_SaysWhatToTry(t *testing.T) {
 		if got := advise(c.err); !strings.Contains(got.Error(), c.want) {
 			t.Errorf("%v does not say %s", got, c.want)
 		}
+	}
+}
+
+// A server that takes connections and never answers, as one that is paused does, must not use up the whole command's time.
+func TestAsking_AsksTheNextServerWhenTheFirstHangs(t *testing.T) {
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer hanging.Close()
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"data":{"key":"k","value":7}}`)
+	}))
+	defer good.Close()
+	if got := outputOf(t, exitOK, "get", "k", "--server", hanging.URL, "--server", good.URL, "--timeout", "2s"); got != "7\n" {
+		t.Errorf("%q, want 7", got)
+	}
+}
+
+// With --ca, too, connections end with the command, and a token goes nowhere else.
+func TestAsking_ClosesConnectionsAndFollowsNoRedirectWithAnAuthorityOfItsOwn(t *testing.T) {
+	closed, elsewhere := make(chan struct{}), false
+	node := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			elsewhere = true
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}))
+	node.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	node.StartTLS()
+	defer node.Close()
+	ca := fileIn(t, "ca.pem")
+	page := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: node.Certificate().Raw})
+	if err := os.WriteFile(ca, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := outputOf(t, exitFailed, "get", "k", "--server", node.URL, "--ca", ca); !strings.Contains(got, "307") || elsewhere {
+		t.Errorf("%q, elsewhere %v", got, elsewhere)
+	}
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Error("its connection is still open")
 	}
 }
 

@@ -97,7 +97,7 @@ func succeeded(m client.Member, all []client.Member) bool {
 }
 
 func (c *topCmd) lookAt(ctx context.Context, addr string) look {
-	cl, err := client.New(client.Options{Nodes: []string{addr}, Token: c.Token, Retries: -1, Timeout: c.Interval})
+	cl, err := client.New(client.Options{Nodes: []string{addr}, Token: c.Token, Retries: -1, Timeout: 2 * c.Interval}) // ctx ends before
 	if err != nil {
 		return look{err: err}
 	}

@@ -47,6 +47,7 @@ const (
 	streamFile   = "dashboard/stream.go"
 	mainFile     = "cmd/pinocchio/main.go"
 	callFile     = "client/call.go"
+	fateFile     = "client/fate.go"
 	mutualFile   = "internal/certs/mutual.go"
 	sourceFile   = "internal/certs/source.go"
 )

@@ -53,20 +53,32 @@ var commandMutants = []mutant{
 }
 
 var clientMutants = []mutant{
-	{"an increment without an idempotency key is sent again", "client", callFile, one(
-		"	return repeatable, 0\n", "	return true, 0\n")},
-	{"an increment is sent again after a 500 without a key", "client", callFile, one(
-		"refused(answer.Status) || repeatable && unknown(answer.Status), answer", "refused(answer.Status) || unknown(answer.Status), answer")},
-	{"what was refused for good is sent again", "client", "client/errors.go", one(
-		"status == http.StatusTooManyRequests\n", "status == http.StatusTooManyRequests || status == http.StatusUnprocessableEntity\n")},
+	{"an increment without an idempotency key is sent again", "client", fateFile, one(
+		"		return r.repeatable\n", "		return true\n")},
+	{"an increment is sent again after a 500 without a key", "client", fateFile, one(
+		"	case mayHaveCounted(status), status", "	case mayHaveCounted(status):\n		f.fate = refused\n	case status")},
+	{"a proxy's 503 passes for a node's", "client", fateFile, one(
+		"status == http.StatusServiceUnavailable && reasoned:\n", "status == http.StatusServiceUnavailable:\n")},
+	{"a refusal clears the doubt that a lost answer left", "client", callFile, one(
+		"		doubt = doubt || ", "		doubt = ")},
+	{"a lost answer is forgotten in a batch's next round", "client", "client/batch.go", one(
+		"mayCount(out[i].Err) && !mayCount", "false && !mayCount")},
+	{"a node that did not answer is asked first again", "client", callFile, one(
+		"	if c.choice == index {\n", "	if false {\n")},
+	{"what waited for a connection in vain passes for sent", "client", fateFile, one(
+		"	case c.asked.Load() && !c.had.Load():\n", "	case false:\n")},
+	{"what was sent before its node went away passes for unsent (was so)", "client", fateFile, one(
+		"		if !c.had.Load() || r.header", "		if true || r.header")},
+	{"what was refused for good is sent again", "client", fateFile, one(
+		"	case status == http.StatusTooManyRequests, ", "	case status == http.StatusTooManyRequests, status == http.StatusUnprocessableEntity, ")},
 	{"a repeat has another idempotency key", "client", callFile, one(
-		"		req.Header[name] = values\n", "		req.Header[name] = append([]string(nil), values...)\n		if name == \"Idempotency-Key\" {\n			req.Header.Set(name, fmt.Sprintf(`\"%d\"`, time.Now().UnixNano()))\n		}\n")},
-	{"a lost answer passes for a refusal", "client", callFile, one(
-		"	case repeatable:\n		return err\n", "	case repeatable, true:\n		return err\n")},
+		"		req.Header[name] = values\n", "		req.Header[name] = append([]string(nil), values...)\n		if name == \"Idempotency-Key\" {\n			req.Header.Set(name, time.Now().Format(`\"150405.000000000\"`))\n		}\n")},
+	{"a lost answer passes for a refusal", "client", fateFile, one(
+		"	f := &failure{fate: doubtful, err: err}\n", "	f := &failure{fate: refused, err: err}\n")},
 	{"the token goes wherever a redirect leads", "client", "client/client.go", one(
 		"error { return http.ErrUseLastResponse }", "error { return nil }")},
-	{"Retry-After is not heeded", "client", callFile, one(
-		"unknown(answer.Status), answer.RetryAfter\n", "unknown(answer.Status), 0\n")},
+	{"Retry-After is not heeded", "client", fateFile, one(
+		"err: answer, rest: answer.RetryAfter}", "err: answer}")},
 	{"the writer does not press back", "client", "client/writer.go", one(
 		"make(chan struct{}, opt.MaxPending)", "make(chan struct{}, 1<<20)")},
 	{"the writer keeps failures to itself", "client", "client/writer.go", one(
