@@ -120,7 +120,7 @@ func newMember(cfg node.Config, listen string, delay time.Duration, change ...fu
 
 // newMemberOn makes a node for the clients of ln, which it owns. change adjusts the configuration of the API.
 func newMemberOn(ln net.Listener, cfg node.Config, delay time.Duration, change ...func(*httpapi.Config)) (m *member, err error) {
-	if cfg.HTTPAddr, err = clientAddr(cfg.Advertise, ln.Addr().String()); err != nil {
+	if cfg.HTTPAddr, err = node.Advertised(cfg.Advertise, ln.Addr().String()); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	n, err := node.New(cfg)
@@ -145,18 +145,6 @@ func newMemberOn(ln net.Listener, cfg node.Config, delay time.Duration, change .
 		return nil, errors.Join(err, ln.Close())
 	}
 	return &member{node: n, api: api, ln: ln, delay: delay, log: cfg.Logger.With("node", cfg.Name)}, nil
-}
-
-// clientAddr is the address that clients are told: the advertised host, or else what was bound.
-func clientAddr(advertise, bound string) (string, error) {
-	host, port, err := net.SplitHostPort(bound)
-	if err != nil {
-		return "", fmt.Errorf("address %q: %w", bound, err)
-	}
-	if advertise != "" {
-		host = advertise
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 // run serves until ctx is done, then stops in order: not ready, hand over while clients are still served, no more clients, no
