@@ -68,8 +68,17 @@ func (s *settings) ring() ring.Settings {
 	return r
 }
 
-// open opens the cluster's store.
+// open opens the cluster's store, and makes or migrates it if need be.
 func (s *settings) open(ctx context.Context, url, application string, log *slog.Logger) (flush.Store, error) {
+	return s.openWith(ctx, url, flush.Options{Application: application, Logger: log})
+}
+
+// look opens the store of a cluster that must exist, to read from it.
+func (s *settings) look(ctx context.Context, url, application string) (flush.Store, error) {
+	return s.openWith(ctx, url, flush.Options{Application: application, Existing: true})
+}
+
+func (s *settings) openWith(ctx context.Context, url string, o flush.Options) (flush.Store, error) {
 	r := s.ring()
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (s *settings) open(ctx context.Context, url, application string, log *slog.
 	defer cancel()
 	return flush.Open(ctx, url, flush.Settings{
 		Cluster: s.ClusterName, Partitions: s.Partitions, Hash: ring.Hash, Ring: r.Version(),
-	}, flush.Options{Application: application, Logger: log})
+	}, o)
 }
 
 func (s *settings) logger(w io.Writer) *slog.Logger {
