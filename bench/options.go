@@ -45,6 +45,7 @@ type StoreReader interface {
 type Options struct {
 	Targets      []string      // URLs (http://host:port, https://host:port) or host:port; connections spread evenly over them
 	TLS          *tls.Config   // for https targets: whom to trust; nil: the system's authorities
+	Token        string        // sent as "Authorization: Bearer ..." with increments and reads; "": none
 	Connections  int           // one worker each
 	Requests     int64         // stop after so many; 0: no such limit
 	Duration     time.Duration // stop starting requests after so long; 0: no such limit. One of the two must be set
@@ -119,6 +120,7 @@ func (o Options) Validate() error {
 	check(o.Store == nil || o.Verify, "store: is only read when verifying")
 	check(o.MaxDrifts >= 0, "max drifts: %d is negative", o.MaxDrifts)
 	check(isToken(o.Durability), "durability: %q is not a word", o.Durability)
+	check(isCredential(o.Token), "token: has a space or another character that no token has") // never says which token
 	faults = append(faults, o.validatePrefix(), o.validateTimes())
 	return errors.Join(faults...)
 }
@@ -158,6 +160,11 @@ func isToken(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 	})
+}
+
+// isCredential tells whether s may stand behind "Bearer ": visible ASCII.
+func isCredential(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // parseTarget returns host:port of a target, which is an http or https URL without path or just host:port.

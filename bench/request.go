@@ -52,7 +52,7 @@ func newIncrement(o Options, host string) *template {
 	open := `{"key":` + strings.TrimSuffix(string(prefix), `"`)
 	tail := `","value":` + strconv.FormatInt(o.Value, 10) + `}`
 	return newTemplate(tail, func(number string) []byte {
-		req := newRequest(fasthttp.MethodPost, host, "/api/v1/increment")
+		req := o.request(fasthttp.MethodPost, host, "/api/v1/increment")
 		req.Header.SetContentType("application/json")
 		if o.Durability != "" {
 			req.Header.Set("Durability", o.Durability)
@@ -70,10 +70,19 @@ func newIncrement(o Options, host string) *template {
 func newRead(o Options, host string) *template {
 	path := "/api/v1/increment/" + url.PathEscape(o.KeyPrefix)
 	const uri = "/"
-	_, tail, _ := strings.Cut(string(newRequest(fasthttp.MethodGet, host, uri).Header.AppendBytes(nil)), " "+uri)
+	_, tail, _ := strings.Cut(string(o.request(fasthttp.MethodGet, host, uri).Header.AppendBytes(nil)), " "+uri)
 	return newTemplate(tail, func(number string) []byte {
-		return newRequest(fasthttp.MethodGet, host, path+number).Header.AppendBytes(nil)
+		return o.request(fasthttp.MethodGet, host, path+number).Header.AppendBytes(nil)
 	})
+}
+
+// request returns a request that shows the token.
+func (o Options) request(method, host, uri string) *fasthttp.Request {
+	req := newRequest(method, host, uri)
+	if o.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+o.Token)
+	}
+	return req
 }
 
 // newRequest returns a request whose URI is sent as it is given.

@@ -83,6 +83,16 @@ func (l *load) result(c *collector, begin, end time.Time) *Result {
 	return r
 }
 
+// Forbidden tells that access control let nothing through: each response was 401 or 403.
+func (r *Result) Forbidden() bool {
+	for status := range r.Statuses {
+		if status != "401" && status != "403" {
+			return false
+		}
+	}
+	return len(r.Statuses) > 0
+}
+
 // WriteText writes the result for people.
 func (r *Result) WriteText(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -16,6 +16,7 @@ import (
 type benchCmd struct {
 	Target       []string      `help:"Node to load, http://host:port, https://host:port or host:port; repeatable." default:"http://127.0.0.1:3333" placeholder:"URL"`
 	CA           string        `name:"ca" type:"existingfile" help:"Certificates of the authorities to trust for https, PEM. Default: the system's." placeholder:"FILE"`
+	Token        string        `help:"Bearer token; better in the environment, where other users do not see it." placeholder:"TOKEN"`
 	Connections  int           `help:"Connections, spread evenly over the targets." default:"64"`
 	Requests     int64         `help:"Stop after so many requests." placeholder:"N"`
 	Duration     time.Duration `help:"Stop after so long; 10s when --requests is not given either." placeholder:"TIME"`
@@ -51,6 +52,7 @@ func (c *benchCmd) Validate() error {
 func (c *benchCmd) options() bench.Options {
 	o := bench.DefaultOptions()
 	o.Targets, o.Connections, o.Pipeline, o.Rate = c.Target, c.Connections, c.Pipeline, c.Rate
+	o.Token = c.Token
 	o.Requests, o.Duration = c.Requests, c.Duration
 	if o.Requests == 0 && o.Duration == 0 {
 		o.Duration = 10 * time.Second
@@ -97,6 +99,9 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 		defer func() { err = errors.Join(err, file.Close()) }()
 	}
 	result, err := bench.Run(ctx, o)
+	if errors.Is(err, bench.ErrForbidden) {
+		err = fmt.Errorf("%w: %s", err, giveToken)
+	}
 	if result == nil {
 		return err
 	}
@@ -113,9 +118,14 @@ func writeJSON(w io.Writer, result any) error {
 	return e.Encode(result)
 }
 
+// giveToken is what to do when access control lets nothing through.
+const giveToken = "give a token with the scopes read and write, with --token or PINOCCHIO_TOKEN"
+
 // judge turns a result into the command's verdict.
 func (c *benchCmd) judge(r *bench.Result) error {
 	switch {
+	case r.Forbidden():
+		return fmt.Errorf("access control let no request through: %s", giveToken)
 	case r.Verify != nil && !r.Verify.OK:
 		return errors.New("the totals are not what was answered: see verify and drift in the report")
 	case c.Strict && r.Failed > 0:

@@ -48,6 +48,8 @@ var commandMutants = []mutant{
 		"!= http.StatusOK {", "== http.StatusTeapot {")},
 	{"any certificate is taken", "command", "cmd/pinocchio/health.go", one(
 		"	return &tls.Config{RootCAs: roots}, nil\n", "	return &tls.Config{RootCAs: roots, InsecureSkipVerify: true}, nil\n")},
+	{"a load that access control let nothing of through ends with status 0", "command", "cmd/pinocchio/bench.go", one(
+		"	case r.Forbidden():\n", "	case r.Forbidden() && c.Strict:\n")},
 	{"top asks the members without TLS", "command", "cmd/pinocchio/look.go", one(
 		"		return \"https://\"\n", "		return \"http://\"\n")},
 	{"top asks one member after the other", "command", "cmd/pinocchio/look.go", one(
