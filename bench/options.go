@@ -29,6 +29,7 @@ const (
 const (
 	maxConnections = 10_000
 	maxPipeline    = 1024
+	maxBatch       = 1000
 	maxKeys        = 100_000_000
 	maxKeyBytes    = 512
 	maxValue       = 1_000_000_000
@@ -50,12 +51,13 @@ type Options struct {
 	Requests     int64         // stop after so many; 0: no such limit
 	Duration     time.Duration // stop starting requests after so long; 0: no such limit. One of the two must be set
 	Pipeline     int           // requests written together before their responses are read
+	Batch        int           // increments in each request; 1: one, by POST /api/v1/increment, more: by POST /api/v1/increments
 	Rate         float64       // requests a second over all connections, open loop; 0: closed loop
 	Keys         int           // keys are KeyPrefix + "0" .. KeyPrefix + (Keys-1)
 	KeyPrefix    string
 	Distribution Distribution
 	Seed         uint64 // of the key sequences: the same seed draws the same keys on each connection
-	Value        int64  // added by each request
+	Value        int64  // added by each increment
 	Durability   string // sent as the header Durability; "": none
 	ReturnTotal  bool   // ask for the total just after (Prefer: return=representation)
 
@@ -79,6 +81,7 @@ func DefaultOptions() Options {
 		Targets:          []string{"http://127.0.0.1:3333"},
 		Connections:      64,
 		Pipeline:         1,
+		Batch:            1,
 		Keys:             1000,
 		KeyPrefix:        "bench:",
 		Distribution:     Uniform,
@@ -112,6 +115,7 @@ func (o Options) Validate() error {
 	check(o.Duration >= 0, "duration: %v is negative", o.Duration)
 	check(o.Requests != 0 || o.Duration != 0, "requests, duration: set one of them, or the run never ends")
 	check(o.Pipeline >= 1 && o.Pipeline <= maxPipeline, "pipeline: %d is not in 1..%d", o.Pipeline, maxPipeline)
+	check(o.Batch >= 1 && o.Batch <= maxBatch, "batch: %d is not in 1..%d", o.Batch, maxBatch)
 	check(o.Rate >= 0 && o.Rate <= maxRate, "rate: %g is not in 0..%g requests a second", o.Rate, maxRate)
 	check(o.Keys >= 1 && o.Keys <= maxKeys, "keys: %d is not in 1..%d", o.Keys, maxKeys)
 	check(slices.Contains([]Distribution{Uniform, Zipf, Single}, o.Distribution), "distribution: %q is not uniform, zipf or single", o.Distribution)

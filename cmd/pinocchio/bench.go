@@ -21,12 +21,13 @@ type benchCmd struct {
 	Requests     int64         `help:"Stop after so many requests." placeholder:"N"`
 	Duration     time.Duration `help:"Stop after so long; 10s when --requests is not given either." placeholder:"TIME"`
 	Pipeline     int           `help:"Requests written together on a connection." default:"1"`
+	Batch        int           `help:"Increments in each request; more than 1: through POST /api/v1/increments." default:"1"`
 	Rate         float64       `help:"Requests a second, open loop: latency counts from the intended start. 0: as fast as answers come." default:"0"`
 	Keys         int           `help:"Number of keys." default:"1000"`
 	KeyPrefix    string        `help:"What keys begin with." default:"bench:"`
 	Distribution string        `help:"How often which key: uniform, zipf or single." enum:"uniform,zipf,single" default:"uniform"`
 	Seed         uint64        `help:"Seed of the keys' sequence." default:"1"`
-	Value        int64         `help:"What each request adds." default:"1"`
+	Value        int64         `help:"What each increment adds." default:"1"`
 	Durability   string        `help:"Ask for this durability: memory, disk, replica or database. Without it: the server's default." enum:",memory,disk,replica,database" default:""`
 	ReturnTotal  bool          `help:"Ask for the total just after each increment."`
 
@@ -52,7 +53,7 @@ func (c *benchCmd) Validate() error {
 func (c *benchCmd) options() bench.Options {
 	o := bench.DefaultOptions()
 	o.Targets, o.Connections, o.Pipeline, o.Rate = c.Target, c.Connections, c.Pipeline, c.Rate
-	o.Token = c.Token
+	o.Token, o.Batch = c.Token, c.Batch
 	o.Requests, o.Duration = c.Requests, c.Duration
 	if o.Requests == 0 && o.Duration == 0 {
 		o.Duration = 10 * time.Second
@@ -129,9 +130,17 @@ func (c *benchCmd) judge(r *bench.Result) error {
 	case r.Verify != nil && !r.Verify.OK:
 		return errors.New("the totals are not what was answered: see verify and drift in the report")
 	case c.Strict && r.Failed > 0:
-		return fmt.Errorf("%d requests failed: see failed and error in the report", r.Failed)
+		return fmt.Errorf("%d %s failed: see failed and error in the report", r.Failed, c.unit())
 	}
 	return nil
+}
+
+// unit is what is counted as failed.
+func (c *benchCmd) unit() string {
+	if c.Batch > 1 {
+		return "increments"
+	}
+	return "requests"
 }
 
 // isTerminal tells whether somebody watches w.

@@ -133,6 +133,19 @@ func TestBench_LoadsAndVerifiesAClusterWithAccessControl(t *testing.T) {
 	}
 }
 
+func TestBench_CountsItemsOfBatchesOnARealNode(t *testing.T) {
+	store := "sqlite:" + fileIn(t, "counters.db")
+	_, base := serve(t, "n1", store)
+	status, out, errs := runBench(t, "--target", base, "--requests", "20", "--batch", "500", "--keys", "700", "--return-total",
+		"--verify", "--verify-store", store, "--strict")
+	if status != exitOK || !strings.Contains(out, "10000 in ") || !strings.Contains(out, "expected sum 10000") || !strings.Contains(out, "store sum 10000") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if status, _, errs := runBench(t, "--batch", "0"); status != exitUsage || !strings.Contains(errs, "batch: 0") {
+		t.Errorf("no increments: status %d, %s", status, errs)
+	}
+}
+
 // shelf is a store with one key.
 type shelf struct {
 	value  int64

@@ -17,6 +17,7 @@ func fronts() []suite {
 		{[]string{"./dashboard", "-run", "TestStream_|TestPublish_|TestHistory_|TestServe_|TestPage_TakesKeys"}, false, pageMutants},
 		{[]string{"./dashboard", "-run", "TestPage_Shows"}, false, browserMutants},
 		{[]string{"./cmd/pinocchio", "-run", "TestMain_|TestAsking_|TestAudit_|TestHealth_|TestServe_SpeaksHTTPS|TestTop_|TestBench_"}, false, commandMutants},
+		{[]string{"./bench", "-run", "TestBatch_|Batch"}, false, loadMutants},
 		{[]string{"./flush", "-run", "TestStore/(postgres|sqlite)/Open_ChangesNothing"}, false, openMutants},
 		{[]string{"./client"}, false, clientMutants},
 		{[]string{"./internal/certs"}, false, certMutants},

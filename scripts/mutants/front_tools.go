@@ -59,6 +59,15 @@ var commandMutants = []mutant{
 		"			if !bytes.Equal(s.PeerCertificates[0].Raw, own.Bytes) {\n", "			if bytes.Equal(s.PeerCertificates[0].Raw, nil) {\n")},
 }
 
+var loadMutants = []mutant{
+	{"an item's refusal passes for counted", "load", "bench/batch.go", one(
+		"		r.items[i].status, r.items[i].later = a.Status, a.Counted", "		r.items[i].status, r.items[i].later = min(a.Status, 202), a.Counted")},
+	{"an answer with too few items is believed", "load", "bench/batch.go", one(
+		"	if len(answers) != len(r.items) {\n", "	if len(answers) > len(r.items) {\n")},
+	{"of a batch in doubt one increment is in doubt", "load", "bench/tally.go", one(
+		"		for j := range requests[i].increments() {\n", "		for j := range min(requests[i].increments(), 1) {\n")},
+}
+
 var openMutants = []mutant{
 	{"looking at a Postgres migrates it", "open", "flush/postgres_open.go", one(
 		"	if opt.Existing {\n", "	if opt.Existing && have > len(steps) {\n")},
