@@ -55,9 +55,9 @@ func (c *topCmd) Run(ctx context.Context, std streams) error {
 	}
 }
 
-// lookAtAll asks each member, within one interval.
+// lookAtAll asks each member, within one interval, or within a second if that is less than a busy node may need.
 func (c *topCmd) lookAtAll(ctx context.Context, cluster client.Cluster) map[string]look {
-	return c.lookAt(ctx, cluster, c.Interval)
+	return c.lookAt(ctx, cluster, max(c.Interval, time.Second))
 }
 
 // show prints a look: as a line of JSON, or in place of the one before on a terminal.
@@ -101,7 +101,7 @@ func newTopReport(cluster client.Cluster, before, now map[string]look) *topRepor
 		a, b := before[m.ID], now[m.ID]
 		line := topMember{ID: m.ID, Name: m.Name, HTTPAddr: m.HTTPAddr, State: stateOf(m)}
 		if b.err != nil {
-			line.Error, line.replaced = b.err.Error(), errors.Is(b.err, errSucceeded)
+			line.Error, line.replaced = oneLine(b.err), errors.Is(b.err, errSucceeded)
 			r.Members = append(r.Members, line)
 			continue
 		}
