@@ -8,6 +8,10 @@
 // answers, and its latency counts from there, so that a stall of the server shows in the percentiles instead of
 // slowing the generator down.
 //
+// With Options.Batch a request is many increments (POST /api/v1/increments). What follows is then about each of them, by the
+// answer to its item, or to the whole request when that was refused; Options.Requests, Options.Rate, latencies and what is sent again
+// are about requests.
+//
 // # What an answer means
 //
 //   - 2xx: counted. With the header "Counted: later" it will be counted once, and is reported as later as well.

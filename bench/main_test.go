@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -82,6 +83,8 @@ type node struct {
 	after func(ctx *fasthttp.RequestCtx, number int64)
 	// read, unless nil, answers for a total. True: that was the answer.
 	read func(ctx *fasthttp.RequestCtx, key string, total int64) bool
+	// item, unless nil, says how an item of a batch, counted from 0, is answered; nothing is counted from 300 on.
+	item func(at int) (status int, more string)
 }
 
 // newNode does not listen yet.
@@ -151,6 +154,8 @@ func (n *node) handle(ctx *fasthttp.RequestCtx) {
 	case uri == "/readyz":
 	case uri == path && ctx.IsPost():
 		n.increment(ctx)
+	case uri == path+"s" && ctx.IsPost():
+		n.incrementMany(ctx)
 	case strings.HasPrefix(uri, path+"/") && ctx.IsGet():
 		key, err := url.PathUnescape(strings.TrimPrefix(uri, path+"/"))
 		if err != nil {
@@ -189,6 +194,36 @@ func (n *node) increment(ctx *fasthttp.RequestCtx) {
 		ctx.SetStatusCode(200)
 		n.writeTotal(ctx, total)
 	}
+	if n.after != nil {
+		n.after(ctx, number)
+	}
+}
+
+func (n *node) incrementMany(ctx *fasthttp.RequestCtx) {
+	number := n.requests.Add(1)
+	if n.before != nil && n.before(ctx, number) {
+		return
+	}
+	var items []struct {
+		Key   string
+		Value int64
+	}
+	if err := json.Unmarshal(ctx.Request.Body(), &items); err != nil {
+		ctx.SetStatusCode(400)
+		return
+	}
+	var answers []string
+	for i, it := range items {
+		status, more := 202, ""
+		if n.item != nil {
+			status, more = n.item(i)
+		}
+		if status < 300 {
+			n.sums.add(it.Key, it.Value)
+		}
+		answers = append(answers, fmt.Sprintf(`{"status":%d%s}`, status, more))
+	}
+	ctx.SetBodyString("[" + strings.Join(answers, ",") + "]")
 	if n.after != nil {
 		n.after(ctx, number)
 	}

@@ -29,6 +29,7 @@ const (
 const (
 	maxConnections = 10_000
 	maxPipeline    = 1024
+	maxBatch       = 1000
 	maxKeys        = 100_000_000
 	maxKeyBytes    = 512
 	maxValue       = 1_000_000_000
@@ -45,16 +46,18 @@ type StoreReader interface {
 type Options struct {
 	Targets      []string      // URLs (http://host:port, https://host:port) or host:port; connections spread evenly over them
 	TLS          *tls.Config   // for https targets: whom to trust; nil: the system's authorities
+	Token        string        // sent as "Authorization: Bearer ..." with increments and reads; "": none
 	Connections  int           // one worker each
 	Requests     int64         // stop after so many; 0: no such limit
 	Duration     time.Duration // stop starting requests after so long; 0: no such limit. One of the two must be set
 	Pipeline     int           // requests written together before their responses are read
+	Batch        int           // increments in each request; 1: one, by POST /api/v1/increment, more: by POST /api/v1/increments
 	Rate         float64       // requests a second over all connections, open loop; 0: closed loop
 	Keys         int           // keys are KeyPrefix + "0" .. KeyPrefix + (Keys-1)
 	KeyPrefix    string
 	Distribution Distribution
 	Seed         uint64 // of the key sequences: the same seed draws the same keys on each connection
-	Value        int64  // added by each request
+	Value        int64  // added by each increment
 	Durability   string // sent as the header Durability; "": none
 	ReturnTotal  bool   // ask for the total just after (Prefer: return=representation)
 
@@ -78,6 +81,7 @@ func DefaultOptions() Options {
 		Targets:          []string{"http://127.0.0.1:3333"},
 		Connections:      64,
 		Pipeline:         1,
+		Batch:            1,
 		Keys:             1000,
 		KeyPrefix:        "bench:",
 		Distribution:     Uniform,
@@ -111,6 +115,7 @@ func (o Options) Validate() error {
 	check(o.Duration >= 0, "duration: %v is negative", o.Duration)
 	check(o.Requests != 0 || o.Duration != 0, "requests, duration: set one of them, or the run never ends")
 	check(o.Pipeline >= 1 && o.Pipeline <= maxPipeline, "pipeline: %d is not in 1..%d", o.Pipeline, maxPipeline)
+	check(o.Batch >= 1 && o.Batch <= maxBatch, "batch: %d is not in 1..%d", o.Batch, maxBatch)
 	check(o.Rate >= 0 && o.Rate <= maxRate, "rate: %g is not in 0..%g requests a second", o.Rate, maxRate)
 	check(o.Keys >= 1 && o.Keys <= maxKeys, "keys: %d is not in 1..%d", o.Keys, maxKeys)
 	check(slices.Contains([]Distribution{Uniform, Zipf, Single}, o.Distribution), "distribution: %q is not uniform, zipf or single", o.Distribution)
@@ -119,6 +124,7 @@ func (o Options) Validate() error {
 	check(o.Store == nil || o.Verify, "store: is only read when verifying")
 	check(o.MaxDrifts >= 0, "max drifts: %d is negative", o.MaxDrifts)
 	check(isToken(o.Durability), "durability: %q is not a word", o.Durability)
+	check(isCredential(o.Token), "token: has a space or another character that no token has") // never says which token
 	faults = append(faults, o.validatePrefix(), o.validateTimes())
 	return errors.Join(faults...)
 }
@@ -158,6 +164,11 @@ func isToken(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 	})
+}
+
+// isCredential tells whether s may stand behind "Bearer ": visible ASCII.
+func isCredential(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // parseTarget returns host:port of a target, which is an http or https URL without path or just host:port.

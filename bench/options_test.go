@@ -8,7 +8,7 @@ import (
 
 func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 	o := Options{
-		Targets: []string{"ftp://a:1", "b"}, Connections: -1, Requests: -1, Duration: -1, Pipeline: 5000, Rate: -1,
+		Targets: []string{"ftp://a:1", "b"}, Connections: -1, Requests: -1, Duration: -1, Pipeline: 5000, Batch: maxBatch + 1, Rate: -1, Token: "a\r\nsesame",
 		KeyPrefix: strings.Repeat("x", 600), Distribution: "normal", Value: maxValue + 1, Durability: "a\r\nb",
 		Store: table(func(map[string]int64) error { return nil }), MaxDrifts: -1,
 	}
@@ -17,13 +17,16 @@ func TestOptions_NameEveryFaultAtOnce(t *testing.T) {
 		t.Fatal("valid")
 	}
 	for _, want := range []string{
-		`"ftp://a:1"`, `"b"`, "connections:", "requests:", "duration:", "pipeline:", "rate:", "keys:", "key prefix:",
+		`"ftp://a:1"`, `"b"`, "connections:", "requests:", "duration:", "pipeline:", "batch:", "rate:", "token:", "keys:", "key prefix:",
 		"distribution:", "value:", "durability:", "store:", "max drifts:", "\ntimeout:", "ready timeout:", "probe interval:",
 		"verify timeout:", "progress interval:",
 	} {
 		if !strings.Contains("\n"+err.Error(), want) {
 			t.Errorf("does not name %s in:\n%v", want, err)
 		}
+	}
+	if strings.Contains(err.Error(), "sesame") {
+		t.Errorf("shows the token: %v", err)
 	}
 }
 

@@ -45,6 +45,10 @@ func (c *collector) collect() {
 func (c *collector) watch(ctx context.Context, out io.Writer, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
+	unit := "req/s"
+	if c.load.options.Batch > 1 {
+		unit = "increments/s"
+	}
 	last, lastAnswered := c.begin, int64(0)
 	for {
 		select {
@@ -54,8 +58,8 @@ func (c *collector) watch(ctx context.Context, out io.Writer, interval time.Dura
 			c.collect()
 			rate := float64(c.counts.answered-lastAnswered) / now.Sub(last).Seconds()
 			last, lastAnswered = now, c.counts.answered
-			_, _ = fmt.Fprintf(out, "%6.1fs  %9.0f req/s  p99 %8.1f µs  answered %d  failed %d  ready %d/%d\n",
-				now.Sub(c.begin).Seconds(), rate, microseconds(c.window.ValueAtPercentile(99)),
+			_, _ = fmt.Fprintf(out, "%6.1fs  %9.0f %s  p99 %8.1f µs  answered %d  failed %d  ready %d/%d\n",
+				now.Sub(c.begin).Seconds(), rate, unit, microseconds(c.window.ValueAtPercentile(99)),
 				c.counts.answered, c.counts.failed(), c.load.ready.count(), len(c.load.hosts))
 		}
 	}

@@ -48,18 +48,9 @@ func newTemplate(tail string, render func(number string) []byte) *template {
 
 // newIncrement is the template of an increment sent to host.
 func newIncrement(o Options, host string) *template {
-	prefix, _ := json.Marshal(o.KeyPrefix) // a string always marshals
-	open := `{"key":` + strings.TrimSuffix(string(prefix), `"`)
-	tail := `","value":` + strconv.FormatInt(o.Value, 10) + `}`
+	open, tail := o.body()
 	return newTemplate(tail, func(number string) []byte {
-		req := newRequest(fasthttp.MethodPost, host, "/api/v1/increment")
-		req.Header.SetContentType("application/json")
-		if o.Durability != "" {
-			req.Header.Set("Durability", o.Durability)
-		}
-		if o.ReturnTotal {
-			req.Header.Set("Prefer", "return=representation")
-		}
+		req := o.post(host, "/api/v1/increment")
 		body := open + number + tail
 		req.Header.SetContentLength(len(body))
 		return append(req.Header.AppendBytes(nil), body...)
@@ -70,10 +61,38 @@ func newIncrement(o Options, host string) *template {
 func newRead(o Options, host string) *template {
 	path := "/api/v1/increment/" + url.PathEscape(o.KeyPrefix)
 	const uri = "/"
-	_, tail, _ := strings.Cut(string(newRequest(fasthttp.MethodGet, host, uri).Header.AppendBytes(nil)), " "+uri)
+	_, tail, _ := strings.Cut(string(o.request(fasthttp.MethodGet, host, uri).Header.AppendBytes(nil)), " "+uri)
 	return newTemplate(tail, func(number string) []byte {
-		return newRequest(fasthttp.MethodGet, host, path+number).Header.AppendBytes(nil)
+		return o.request(fasthttp.MethodGet, host, path+number).Header.AppendBytes(nil)
 	})
+}
+
+// body returns what stands before and behind the key's number in the JSON of an increment.
+func (o Options) body() (open, tail string) {
+	prefix, _ := json.Marshal(o.KeyPrefix) // a string always marshals
+	return `{"key":` + strings.TrimSuffix(string(prefix), `"`), `","value":` + strconv.FormatInt(o.Value, 10) + `}`
+}
+
+// post returns a request to count, without its body.
+func (o Options) post(host, uri string) *fasthttp.Request {
+	req := o.request(fasthttp.MethodPost, host, uri)
+	req.Header.SetContentType("application/json")
+	if o.Durability != "" {
+		req.Header.Set("Durability", o.Durability)
+	}
+	if o.ReturnTotal {
+		req.Header.Set("Prefer", "return=representation")
+	}
+	return req
+}
+
+// request returns a request that shows the token.
+func (o Options) request(method, host, uri string) *fasthttp.Request {
+	req := newRequest(method, host, uri)
+	if o.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+o.Token)
+	}
+	return req
 }
 
 // newRequest returns a request whose URI is sent as it is given.

@@ -57,6 +57,21 @@ func TestIncrement_SendsNoHeadersThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
+func TestRequests_ShowTheToken(t *testing.T) {
+	o := DefaultOptions()
+	for token, want := range map[string]string{"": "", "pin_x.Y-1": "Bearer pin_x.Y-1"} {
+		o.Token = token
+		for _, tmpl := range []*template{newIncrement(o, "node:1"), newRead(o, "node:1")} {
+			for _, key := range []int{0, 12345} {
+				req := parseOne(t, tmpl.append(nil, key))
+				if got := string(req.Header.Peek("Authorization")); got != want {
+					t.Errorf("%s: %q, want %q", req.Header.Method(), got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestRead_AsksForTheKeyAsItIs(t *testing.T) {
 	o := DefaultOptions()
 	o.KeyPrefix = oddPrefix

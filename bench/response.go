@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // maxBody is the longest body that is skipped rather than refused, in bytes.
@@ -19,7 +20,9 @@ type response struct {
 	close  bool   // Connection: close
 	later  bool   // Counted: later
 	length int    // of the body, bytes; -1: not said
-	body   []byte // until the next read; nil when it did not fit into the reader's buffer
+	body   []byte // until the next read; nil when it did not fit into the reader's buffer, unless whole
+	whole  bool   // set by the caller: keep every body
+	large  []byte // for those that do not fit
 }
 
 // read reads one final response; 1xx are skipped. io.EOF means that the connection ended before the first byte.
@@ -42,7 +45,7 @@ func (r *response) readHead(br *bufio.Reader) error {
 		}
 		return err
 	}
-	*r = response{length: -1}
+	*r = response{length: -1, whole: r.whole, large: r.large}
 	if err := r.parseStatus(line); err != nil {
 		return err
 	}
@@ -139,6 +142,12 @@ func (r *response) readBody(br *bufio.Reader) error {
 			return unexpected(err)
 		}
 		r.body = body
+	}
+	if r.body == nil && r.whole {
+		r.large = slices.Grow(r.large[:0], r.length)[:r.length]
+		_, err := io.ReadFull(br, r.large)
+		r.body = r.large
+		return unexpected(err)
 	}
 	_, err := br.Discard(r.length)
 	return unexpected(err)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Result of a run. Requests are counted by what the package comment calls their fate.
+// Result of a run. Increments are counted by what the package comment calls their fate; without Batch, each is a request.
 type Result struct {
 	StartedAt      time.Time    `json:"started_at"`
 	ElapsedSeconds float64      `json:"elapsed_seconds"` // from the first request to the last response
@@ -16,6 +16,7 @@ type Result struct {
 	Targets        []string     `json:"targets"`
 	Connections    int          `json:"connections"`
 	Pipeline       int          `json:"pipeline"`
+	Batch          int          `json:"batch"`           // increments in each request
 	RatePerSecond  float64      `json:"rate_per_second"` // of the open loop; 0: closed loop
 	Keys           int          `json:"keys"`
 	KeyPrefix      string       `json:"key_prefix"`
@@ -27,17 +28,18 @@ type Result struct {
 
 	Answered          int64   `json:"answered"`
 	AnsweredPerSecond float64 `json:"answered_per_second"`
-	Later             int64   `json:"later"`  // of the answered ones
-	Failed            int64   `json:"failed"` // refused + rejected + unknown
+	RequestsPerSecond float64 `json:"requests_per_second"` // responses, whatever they said
+	Later             int64   `json:"later"`               // of the answered ones
+	Failed            int64   `json:"failed"`              // refused + rejected + unknown
 	Refused           int64   `json:"refused"`
 	Rejected          int64   `json:"rejected"`
 	Unknown           int64   `json:"unknown"`
-	ResentAfterClose  int64   `json:"resent_after_close"` // stood behind an answer with Connection: close
+	ResentAfterClose  int64   `json:"resent_after_close"` // requests, as the next three: stood behind an answer with Connection: close
 	ResentUnwritten   int64   `json:"resent_unwritten"`   // were not written to the last byte when the connection broke
 	DialRetries       int64   `json:"dial_retries"`       // connections that could not be made
 	Unsent            int64   `json:"unsent"`             // asked for, not executed when the run ended
 
-	Statuses         map[string]int64 `json:"statuses"` // responses by status
+	Statuses         map[string]int64 `json:"statuses"` // increments by the status of their answers
 	AnsweredByTarget map[string]int64 `json:"answered_by_target"`
 	Errors           []string         `json:"errors"` // the first few different ones
 
@@ -55,12 +57,13 @@ func (l *load) result(c *collector, begin, end time.Time) *Result {
 	o, n := l.options, &c.counts
 	r := &Result{
 		StartedAt: begin.UTC(), ElapsedSeconds: end.Sub(begin).Seconds(),
-		Targets: l.hosts, Connections: o.Connections, Pipeline: o.Pipeline, RatePerSecond: o.Rate,
+		Targets: l.hosts, Connections: o.Connections, Pipeline: o.Pipeline, Batch: o.Batch, RatePerSecond: o.Rate,
 		Keys: o.Keys, KeyPrefix: o.KeyPrefix, Distribution: o.Distribution, Seed: o.Seed,
 		Value: o.Value, Durability: o.Durability, ReturnTotal: o.ReturnTotal,
 
 		Answered: n.answered, AnsweredPerSecond: float64(n.answered) / end.Sub(begin).Seconds(), Later: n.later,
-		Failed: n.failed(), Refused: n.refused, Rejected: n.rejected, Unknown: n.unknown,
+		RequestsPerSecond: float64(n.responses) / end.Sub(begin).Seconds(),
+		Failed:            n.failed(), Refused: n.refused, Rejected: n.rejected, Unknown: n.unknown,
 		ResentAfterClose: n.resentAfterClose, ResentUnwritten: n.resentUnwritten, DialRetries: n.dialRetries,
 		Statuses: map[string]int64{}, AnsweredByTarget: map[string]int64{},
 		Errors: l.complaints.list(),
@@ -83,6 +86,16 @@ func (l *load) result(c *collector, begin, end time.Time) *Result {
 	return r
 }
 
+// Forbidden tells that access control let nothing through: each response was 401 or 403.
+func (r *Result) Forbidden() bool {
+	for status := range r.Statuses {
+		if status != "401" && status != "403" {
+			return false
+		}
+	}
+	return len(r.Statuses) > 0
+}
+
 // WriteText writes the result for people.
 func (r *Result) WriteText(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -93,8 +106,13 @@ func (r *Result) WriteText(out io.Writer) error {
 	if r.RatePerSecond > 0 {
 		how = fmt.Sprintf("open loop at %g req/s", r.RatePerSecond)
 	}
-	line("load", "%s, %d connections, pipeline %d, %d keys %s, value %d", how, r.Connections, r.Pipeline, r.Keys, r.Distribution, r.Value)
-	line("answered", "%d in %.2f s: %.0f req/s", r.Answered, r.ElapsedSeconds, r.AnsweredPerSecond)
+	batch, rate := "", fmt.Sprintf("%.0f req/s", r.AnsweredPerSecond)
+	if r.Batch > 1 {
+		batch = fmt.Sprintf("%d increments a request, ", r.Batch)
+		rate = fmt.Sprintf("%.0f increments/s, %.0f req/s", r.AnsweredPerSecond, r.RequestsPerSecond)
+	}
+	line("load", "%s, %d connections, pipeline %d, %s%d keys %s, value %d", how, r.Connections, r.Pipeline, batch, r.Keys, r.Distribution, r.Value)
+	line("answered", "%d in %.2f s: %s", r.Answered, r.ElapsedSeconds, rate)
 	for _, host := range r.Targets {
 		line("", "%s %d", host, r.AnsweredByTarget[host])
 	}

@@ -25,9 +25,9 @@ func TestResult_HasItsUnitsInTheNamesOfItsFields(t *testing.T) {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields(`answered answered_by_target answered_per_second connections dial_retries distribution durability
+	want := strings.Fields(`answered answered_by_target answered_per_second batch connections dial_retries distribution durability
 		elapsed_seconds errors failed interrupted key_prefix keys latency_max_us latency_mean_us latency_p50_us latency_p90_us
-		latency_p99_9_us latency_p99_us later pipeline rate_per_second refused rejected resent_after_close resent_unwritten return_total
+		latency_p99_9_us latency_p99_us later pipeline rate_per_second refused rejected requests_per_second resent_after_close resent_unwritten return_total
 		seed started_at statuses targets unknown unsent value verify`)
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("fields %v", got)

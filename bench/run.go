@@ -14,6 +14,7 @@ type load struct {
 	hosts      []string
 	places     []place
 	increments []*template // by target
+	batches    []*batchTemplate
 	ready      *readiness
 	budget     *budget
 	ledger     *ledger // nil: not verifying
@@ -60,6 +61,7 @@ func newLoad(o Options) *load {
 	l := &load{options: o, hosts: o.hosts(), places: o.places(), budget: newBudget(o.Requests)}
 	for _, host := range l.hosts {
 		l.increments = append(l.increments, newIncrement(o, host))
+		l.batches = append(l.batches, newBatchTemplate(o, host))
 	}
 	l.ready = newReadiness(l.places)
 	if o.Verify {

@@ -20,8 +20,9 @@ const (
 
 func newHistogram() *hdr.Histogram { return hdr.New(lowestLatency, highestLatency, latencyDigits) }
 
-// counts of requests by their fate, as in the package comment.
+// counts of increments by their fate, as in the package comment; what is sent again, and responses, are requests.
 type counts struct {
+	responses                  int64
 	answered, later            int64
 	refused, rejected, unknown int64
 	resentAfterClose           int64
@@ -33,6 +34,7 @@ type counts struct {
 func (c *counts) failed() int64 { return c.refused + c.rejected + c.unknown }
 
 func (c *counts) add(d *counts) {
+	c.responses += d.responses
 	c.answered += d.answered
 	c.later += d.later
 	c.refused += d.refused
@@ -88,23 +90,31 @@ func (t *tally) record(target int, requests []request) {
 	defer t.mu.Unlock()
 	for i := range requests {
 		r := &requests[i]
-		t.counts.statuses[r.status]++
-		switch fateOf(r.status) {
-		case answered:
-			t.counts.answered++
-			t.byTarget[target]++
-			if r.later {
-				t.counts.later++
-			}
-		case refused:
-			t.counts.refused++
-		case rejected:
-			t.counts.rejected++
-		case unknown:
-			t.counts.unknown++
+		t.counts.responses++
+		for j := range r.increments() {
+			t.count(target, r.at(j))
 		}
 		ns := min(max(int64(r.done.Sub(r.start)), 0), highestLatency)
 		_ = t.latency.RecordValue(ns) // in range
+	}
+}
+
+// count enters an increment that target answered. The lock is held.
+func (t *tally) count(target int, it item) {
+	t.counts.statuses[it.status]++
+	switch fateOf(it.status) {
+	case answered:
+		t.counts.answered++
+		t.byTarget[target]++
+		if it.later {
+			t.counts.later++
+		}
+	case refused:
+		t.counts.refused++
+	case rejected:
+		t.counts.rejected++
+	case unknown:
+		t.counts.unknown++
 	}
 }
 
@@ -132,11 +142,16 @@ func (l *ledger) record(requests []request) {
 		return
 	}
 	for i := range requests {
-		switch fateOf(requests[i].status) {
-		case answered:
-			l.answered[requests[i].key].Add(1)
-		case unknown:
-			l.doubt(requests[i : i+1])
+		r := &requests[i]
+		for j := range r.increments() {
+			switch it := r.at(j); fateOf(it.status) {
+			case answered:
+				l.answered[it.key].Add(1)
+			case unknown:
+				l.mu.Lock()
+				l.unknown[it.key]++
+				l.mu.Unlock()
+			}
 		}
 	}
 }
@@ -149,7 +164,9 @@ func (l *ledger) doubt(requests []request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range requests {
-		l.unknown[requests[i].key]++
+		for j := range requests[i].increments() {
+			l.unknown[requests[i].at(j).key]++
+		}
 	}
 }
 

@@ -107,7 +107,13 @@ func readSome(c *conn, t *template, keys []int, into []reading, refusal *error) 
 	return len(keys), false, nil
 }
 
+// ErrForbidden means that access control let a read of a total not through: there was no token, or one that may not do this.
+var ErrForbidden = errors.New("access control")
+
 func parseTotal(resp *response) (reading, error) {
+	if resp.status == 401 || resp.status == 403 {
+		return reading{}, fmt.Errorf("reading a total: %w: status %d: %.200s", ErrForbidden, resp.status, resp.body)
+	}
 	if resp.status != 200 {
 		return reading{}, fmt.Errorf("reading a total: status %d: %.200s", resp.status, resp.body)
 	}
@@ -147,6 +153,9 @@ func (l *load) readBefore(ctx context.Context) ([]int64, error) {
 		}
 		if pending = without(pending, func(k int) bool { return into[k].ok }); len(pending) == 0 {
 			break
+		}
+		if errors.Is(err, ErrForbidden) { // no patience cures that
+			return nil, err
 		}
 		if time.Now().After(deadline) || !sleep(ctx, pollPause) {
 			return nil, err

@@ -7,15 +7,32 @@ import (
 	"time"
 )
 
-// request is one increment on its way. A request that is sent again keeps its key and start.
+// request is one increment on its way, or with Options.Batch several. A request that is sent again keeps its keys and start.
 type request struct {
 	key    int
+	items  []item    // of a batch, instead of key, status and later; nil: it is none
 	fresh  bool      // not sent before: the key is still to be drawn
 	start  time.Time // intended start (open loop), or when it was first written; zero: not yet
 	end    int       // where it ends in the batch's bytes
 	done   time.Time // when its response arrived
 	status int
 	later  bool
+}
+
+// increments is how many a request holds.
+func (r *request) increments() int {
+	if r.items == nil {
+		return 1
+	}
+	return len(r.items)
+}
+
+// at returns one of them.
+func (r *request) at(i int) item {
+	if r.items == nil {
+		return item{key: r.key, status: r.status, later: r.later}
+	}
+	return r.items[i]
 }
 
 // worker is one connection's loop: fill a batch, be connected, write it, read the responses.
@@ -40,6 +57,7 @@ func newWorker(l *load, number int) *worker {
 		home:  number % len(l.hosts),
 		keys:  newKeys(l.options, number),
 		tally: newTally(len(l.hosts)),
+		resp:  response{whole: l.options.Batch > 1},
 	}
 }
 
@@ -75,8 +93,21 @@ func (w *worker) fill(ctx context.Context) {
 	}
 	for i := range w.flight {
 		if r := &w.flight[i]; r.fresh {
-			r.key, r.fresh = w.keys(), false
+			w.draw(r)
 		}
+	}
+}
+
+// draw gives a request its keys.
+func (w *worker) draw(r *request) {
+	r.fresh = false
+	if w.options.Batch <= 1 {
+		r.key = w.keys()
+		return
+	}
+	r.items = make([]item, w.options.Batch)
+	for i := range r.items {
+		r.items[i].key = w.keys()
 	}
 }
 
@@ -175,7 +206,11 @@ func (w *worker) write() (int, error) {
 	w.buf = w.buf[:0]
 	for i := range w.flight {
 		r := &w.flight[i]
-		w.buf = t.append(w.buf, r.key)
+		if r.items != nil {
+			w.buf = w.batches[w.conn.target].append(w.buf, r.items)
+		} else {
+			w.buf = t.append(w.buf, r.key)
+		}
 		r.end = len(w.buf)
 	}
 	now := time.Now()
@@ -199,7 +234,11 @@ func (w *worker) read() (n int, closed bool, err error) {
 			return n, false, err
 		}
 		r.status, r.later, r.done = w.resp.status, w.resp.later, w.conn.wire.at
-		if r.status >= 300 {
+		if r.items != nil {
+			if err := w.readItems(r); err != nil {
+				return n, false, err
+			}
+		} else if r.status >= 300 {
 			w.complaints.add("%s: status %d: %.200s", w.hosts[w.conn.target], r.status, w.resp.body)
 		}
 		if w.resp.close {
@@ -217,9 +256,13 @@ func (w *worker) settleBroken(target, from, written int, cause error) {
 		sent++
 	}
 	unwritten := int64(len(w.flight) - sent)
+	doubtful := int64(0)
+	for i := from; i < sent; i++ {
+		doubtful += int64(w.flight[i].increments())
+	}
 	w.ledger.doubt(w.flight[from:sent])
 	w.tally.edit(func(c *counts) {
-		c.unknown += int64(sent - from)
+		c.unknown += doubtful
 		c.resentUnwritten += unwritten
 	})
 	if sent > from {

@@ -3,6 +3,8 @@ package flush_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -71,6 +73,59 @@ func testOpenNewerSchema(t *testing.T, f *fixture) {
 	if !errors.As(err, &newer) || newer.Have != 99 || !strings.Contains(err.Error(), "newer release") {
 		t.Fatalf("got %v", err)
 	}
+}
+
+// A command that only compares must leave an empty store empty, and one of an older release to that release.
+func testOpenExisting(t *testing.T, f *fixture) {
+	version := f.sql("select count(*) || ' ' || coalesce(max(version), 0) from pinocchio_schema", "pragma user_version")
+	refused := func(have int, says, asks, want string) {
+		t.Helper()
+		store, err := flush.Open(t.Context(), f.url, settings, flush.Options{Existing: true})
+		var schema *flush.SchemaError
+		if !errors.As(err, &schema) || schema.Have != have || !strings.Contains(err.Error(), says) {
+			t.Errorf("a store of version %d: %v, %v", have, store, err)
+		}
+		if got := f.query(t, asks); got != want {
+			t.Errorf("a store of version %d: now %s, want %s", have, got, want)
+		}
+	}
+	path := strings.TrimPrefix(f.url, "sqlite:")
+	if !f.postgres {
+		_, err := flush.Open(t.Context(), f.url, settings, flush.Options{Existing: true})
+		var schema *flush.SchemaError
+		if _, missing := os.Stat(filepath.Dir(path)); !errors.As(err, &schema) || !os.IsNotExist(missing) {
+			t.Fatalf("without a file: %v, and then %v", err, missing)
+		}
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, nil, 0o600))
+	}
+	tables := f.sql("select count(*) from pg_class where relnamespace = 'public'::regnamespace", "select count(*) from sqlite_schema")
+	refused(0, "start a node", tables, "0")
+	f.makePrevious(t)
+	refused(f.previous(), "start a node of this release", version, f.sql("3 3", "1"))
+	if !f.postgres && f.query(t, "pragma journal_mode") != "delete" {
+		t.Error("the file's mode was changed")
+	}
+	made := f.open(t) // as a node does
+	store, err := flush.Open(t.Context(), f.url, settings, flush.Options{Existing: true})
+	must(t, err)
+	view, err := store.View(t.Context())
+	if err = errors.Join(err, store.Close()); err != nil || len(view.Owners) != partitions || store.ClusterID() != made.ClusterID() {
+		t.Errorf("%v, %v", view, err)
+	}
+	if _, err := flush.Open(t.Context(), f.url, flush.Settings{Cluster: "a", Partitions: 1}, flush.Options{Existing: true}); !errors.As(err, new(*flush.SettingsError)) {
+		t.Errorf("with other settings: %v", err)
+	}
+	f.query(t, f.sql("insert into pinocchio_schema (version, name) values (99, 'later')", "pragma user_version = 99"))
+	refused(99, "newer release", f.sql("select max(version) from pinocchio_schema", version), "99")
+}
+
+// previous is the schema version that makePrevious makes.
+func (f *fixture) previous() int {
+	if f.postgres {
+		return 3
+	}
+	return 1
 }
 
 func testOpenBadSettings(t *testing.T, f *fixture) {

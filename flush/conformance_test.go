@@ -77,6 +77,7 @@ var conformance = []struct {
 	{"Renew_SaysClosedOfAProcessThatExpired", testRenewExpired},
 	{"ClusterID_IsOfTheStore", testClusterID},
 	{"Open_UpgradesThePreviousRelease", testUpgrade},
+	{"Open_ChangesNothingWhenTheStoreMustExist", testOpenExisting},
 	{"CloseNode_RemovesTheRowsOnlyWhenPersisted", testCloseNode},
 	{"Expire_RemovesWhatClosedOrVanishedLongAgo", testExpire},
 	{"Read_ReturnsValuesWithTheirLedger_R8", testRead},

@@ -48,3 +48,11 @@ func missing(steps []migration, have int) ([]migration, error) {
 	}
 	return steps[have:], nil
 }
+
+// exactly returns a *SchemaError unless the store has all steps and no more.
+func exactly(steps []migration, have int) error {
+	if have != len(steps) {
+		return &SchemaError{Have: have, Known: len(steps)}
+	}
+	return nil
+}

@@ -14,6 +14,10 @@ type Options struct {
 	// MaxConns bounds the Postgres connections for everything but leases, which have their own (one, more only when the
 	// network fails); unless the URL has pool_max_conns. Default 6: two flushes, and reads that take milliseconds.
 	MaxConns int32
+	// Existing refuses, with a *SchemaError, a store whose schema is not just this program's, instead of making or migrating it.
+	// It is for who looks at a cluster's store beside nodes that may be of another release: a schema that is newer than
+	// they know would keep them from starting again.
+	Existing bool
 	// Logger gets state changes; default: discarded.
 	Logger *slog.Logger
 }

@@ -31,21 +31,7 @@ func OpenPostgres(ctx context.Context, url string, s Settings, opt Options) (*Po
 		if err := checkServer(ctx, c); err != nil {
 			return err
 		}
-		have, err := schemaVersion(ctx, c)
-		if err != nil {
-			return err
-		}
-		todo, err := missing(steps, have)
-		if err != nil {
-			return err
-		}
-		var stored meta
-		if len(todo) == 0 { // the usual case, for which reading is enough
-			stored, err = storedMeta(ctx, c)
-		}
-		if len(todo) > 0 || errors.Is(err, pgx.ErrNoRows) {
-			stored, err = migratePostgres(ctx, c, steps, s, opt)
-		}
+		stored, err := prepared(ctx, c, steps, s, opt)
 		if err != nil {
 			return err
 		}
@@ -58,6 +44,34 @@ func OpenPostgres(ctx context.Context, url string, s Settings, opt Options) (*Po
 		return nil, err
 	}
 	return p, nil
+}
+
+// prepared returns what stands in cluster_meta, and brings the schema up to date before unless it must exist.
+func prepared(ctx context.Context, c *pgx.Conn, steps []migration, s Settings, opt Options) (stored meta, err error) {
+	have, err := schemaVersion(ctx, c)
+	if err != nil {
+		return stored, err
+	}
+	if opt.Existing {
+		if err := exactly(steps, have); err != nil {
+			return stored, err
+		}
+		if stored, err = storedMeta(ctx, c); errors.Is(err, pgx.ErrNoRows) {
+			err = &SchemaError{Known: len(steps)}
+		}
+		return stored, err
+	}
+	todo, err := missing(steps, have)
+	if err != nil {
+		return stored, err
+	}
+	if len(todo) == 0 { // the usual case, for which reading is enough
+		stored, err = storedMeta(ctx, c)
+	}
+	if len(todo) > 0 || errors.Is(err, pgx.ErrNoRows) {
+		stored, err = migratePostgres(ctx, c, steps, s, opt)
+	}
+	return stored, err
 }
 
 // checkServer refuses databases on which the rules would not hold.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,27 +39,57 @@ func OpenSQLite(ctx context.Context, path string, s Settings, opt Options) (*SQL
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	prepare := (*SQLite).prepare
+	if opt.Existing {
+		prepare = (*SQLite).examine
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, &SchemaError{Known: len(steps)}
+		}
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	l, err := newSQLite(path)
+	l, err := newSQLite(path, opt.Existing)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.prepare(ctx, steps, s, opt); err != nil {
+	if err := prepare(l, ctx, steps, s, opt); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// examine compares the schema and the settings, and writes nothing.
+func (l *SQLite) examine(ctx context.Context, steps []migration, s Settings, _ Options) error {
+	var stored meta
+	err := l.read(ctx, func(tx *sql.Tx) error {
+		var have int
+		if err := tx.QueryRowContext(ctx, "pragma user_version").Scan(&have); err != nil {
+			return err
+		}
+		err := exactly(steps, have)
+		if err == nil {
+			stored, err = storedSQLite(ctx, tx)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.clusterID = stored.id
+	return s.compare(stored.Settings)
 }
 
 // newSQLite makes the connection pools.
 //
 // WAL: readers and the writer do not wait for each other. synchronous=FULL syncs the log at each commit; the
 // usual companion of WAL, NORMAL, would let a power cut take back commits that had been answered as persisted, and
-// origins have dropped these operations by then (R6).
-func newSQLite(path string) (*SQLite, error) {
+// origins have dropped these operations by then (R6). Of a file that must exist nothing is changed, its mode included.
+func newSQLite(path string, existing bool) (*SQLite, error) {
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
 	common := fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", busyTimeout.Milliseconds())
+	if existing {
+		common = fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=query_only(1)", busyTimeout.Milliseconds())
+	}
 	const forWriter = "&_txlock=immediate&_pragma=cache_size(-32768)" // KiB: flushes touch pages all over the counters
 	writer, err := sql.Open("sqlite", file+common+forWriter)
 	if err != nil {
@@ -148,6 +179,11 @@ func settleSQLite(ctx context.Context, tx *sql.Tx, s Settings) (stored meta, err
 	if _, err := tx.ExecContext(ctx, "update cluster_meta set id = ? where id is null", uuid.NewString()); err != nil {
 		return stored, err
 	}
+	return storedSQLite(ctx, tx)
+}
+
+// storedSQLite returns the cluster's settings and name.
+func storedSQLite(ctx context.Context, tx *sql.Tx) (stored meta, err error) {
 	row := tx.QueryRowContext(ctx, "select cluster, partitions, hash, ring, id from cluster_meta")
 	err = row.Scan(&stored.Cluster, &stored.Partitions, &stored.Hash, &stored.Ring, &stored.id)
 	return stored, err

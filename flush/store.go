@@ -233,11 +233,19 @@ func (e *RetryError) Error() string { return fmt.Sprintf("nothing was written: %
 // Unwrap returns the driver's error.
 func (e *RetryError) Unwrap() error { return e.Err }
 
-// SchemaError is returned by Open when the store's schema was made by a newer release than this one.
+// SchemaError is returned by Open when the store's schema was made by a newer release than this one; and, with Options.Existing,
+// by an older one, or by none (Have 0).
 type SchemaError struct{ Have, Known int } // versions: the store's, and the newest that this program knows
 
 // Error implements error.
 func (e *SchemaError) Error() string {
+	switch {
+	case e.Have == 0:
+		return "there is no cluster in this store, and none is made by only looking at it: check the URL, or start a node on it first"
+	case e.Have < e.Known:
+		return fmt.Sprintf("the store has schema version %d and this program %d, to which it is not raised by only looking at it: "+
+			"use the release that the nodes have, or start a node of this release first", e.Have, e.Known)
+	}
 	return fmt.Sprintf("the store has schema version %d, this program knows only %d: use a newer release", e.Have, e.Known)
 }
 

@@ -77,7 +77,7 @@ func (g *Gossip) advertised(ctx context.Context, host string, port uint16) (neti
 	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() {
 		return netip.AddrPortFrom(ip, port), nil
 	}
-	return netip.AddrPortFrom(ownAddress(), port), nil
+	return netip.AddrPortFrom(OwnAddress(), port), nil
 }
 
 // preferIPv4 picks one of several addresses of a name.
@@ -90,9 +90,10 @@ func preferIPv4(ips []netip.Addr) netip.Addr {
 	return ips[0]
 }
 
-// ownAddress returns the address that the host's default route uses, or loopback on a host without one. Connecting a
-// UDP socket asks the kernel for a route and sends nothing; the target is an address reserved for documentation.
-func ownAddress() netip.Addr {
+// OwnAddress returns the address under which other hosts most likely reach this one: the one that the default route uses, else the
+// first of an interface, else loopback. Connecting a UDP socket asks the kernel for a route and sends nothing, and unlike the list
+// of interfaces it needs no netlink socket, which a sandbox may forbid; the target is an address reserved for documentation.
+func OwnAddress() netip.Addr {
 	for _, target := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} {
 		conn, err := net.Dial("udp", target)
 		if err != nil {
@@ -102,5 +103,20 @@ func ownAddress() netip.Addr {
 		_ = conn.Close()
 		return local.Addr().Unmap().WithZone("")
 	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	addrs, _ := net.InterfaceAddrs() // a network without a way out has no default route
+	return firstReachable(addrs)
+}
+
+// firstReachable returns the first address that is not only for this host or link, of IPv4 if there is one, else loopback.
+func firstReachable(addrs []net.Addr) netip.Addr {
+	var found []netip.Addr
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().IsGlobalUnicast() {
+			found = append(found, prefix.Addr().Unmap())
+		}
+	}
+	if len(found) == 0 {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return preferIPv4(found)
 }

@@ -82,17 +82,17 @@ func TestAdvertised_JoinsTheHostThatOthersUseWithTheBoundPort(t *testing.T) {
 		{"db.example", "[::]:7", "db.example:7"},
 		{"::1", "0.0.0.0:7", "[::1]:7"},
 	} {
-		if got, err := advertised(c.host, c.bound); err != nil || got != c.want {
+		if got, err := Advertised(c.host, c.bound); err != nil || got != c.want {
 			t.Errorf("%q at %q: %q, %v", c.host, c.bound, got, err)
 		}
 	}
-	for _, bound := range []string{"0.0.0.0:7", "[::]:7"} {
-		got, err := advertised("", bound)
-		if err != nil || strings.HasPrefix(got, "0.0.0.0") || strings.HasPrefix(got, "[::]") || !strings.HasSuffix(got, ":7") {
+	for _, bound := range []string{"0.0.0.0:7", "[::]:7", ":7"} {
+		got, err := Advertised("", bound)
+		if err != nil || strings.HasPrefix(got, "0.0.0.0") || strings.HasPrefix(got, "[::]") || strings.HasPrefix(got, ":") || !strings.HasSuffix(got, ":7") {
 			t.Errorf("bound to all of %s: %q, %v", bound, got, err)
 		}
 	}
-	if _, err := advertised("", "no port"); err == nil {
+	if _, err := Advertised("", "no port"); err == nil {
 		t.Error("an address without a port is accepted")
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ func (n *Node) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for other nodes on %s (choose another with --peer): %w", n.cfg.PeerListen, err)
 	}
-	addr, err := advertised(n.cfg.Advertise, ln.Addr().String())
+	addr, err := Advertised(n.cfg.Advertise, ln.Addr().String())
 	if err != nil {
 		_ = ln.Close()
 		return err
@@ -32,36 +33,18 @@ func (n *Node) listen() error {
 	return nil
 }
 
-// advertised joins the host that other nodes use with the port that was bound.
-func advertised(host, bound string) (string, error) {
+// Advertised joins the host that others shall use with the port that was bound: host, or else the host that was bound, or else,
+// when that is all addresses, this host's own.
+func Advertised(host, bound string) (string, error) {
 	boundHost, port, err := net.SplitHostPort(bound)
 	if err != nil {
 		return "", fmt.Errorf("address %q: %w", bound, err)
 	}
-	if host == "" {
-		host = boundHost
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host, err = hostAddress()
-		if err != nil {
-			return "", err
-		}
+	host = cmp.Or(host, boundHost)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = gossip.OwnAddress().String()
 	}
 	return net.JoinHostPort(host, port), nil
-}
-
-// hostAddress returns this host's first address that other hosts may reach, else loopback.
-func hostAddress() (string, error) {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return "", fmt.Errorf("find this host's address (or set --advertise): %w", err)
-	}
-	for _, a := range addrs {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() && ip.IP.To4() != nil {
-			return ip.IP.String(), nil
-		}
-	}
-	return "127.0.0.1", nil
 }
 
 func (n *Node) gossipConfig() gossip.Config {

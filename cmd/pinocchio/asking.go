@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/client"
@@ -30,17 +29,12 @@ type asking struct {
 
 // ask runs f with a client, within the timeout. Each of several servers gets its share: one that hangs leaves time for the next.
 func (a *reach) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
-	o := client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout / time.Duration(max(1, len(a.Server)))}
-	if a.CA != "" {
-		trust, err := trusting(a.CA)
-		if err != nil {
-			return err
-		}
-		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust}
-		defer transport.CloseIdleConnections() // top asks again and again
-		o.HTTP = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	web, err := a.web()
+	if err != nil {
+		return err
 	}
-	c, err := client.New(o)
+	defer web.CloseIdleConnections()
+	c, err := client.New(client.Options{Nodes: a.Server, Token: a.Token, Timeout: a.Timeout / time.Duration(max(1, len(a.Server))), HTTP: web})
 	if err != nil {
 		return fmt.Errorf("--server or --token: %w", err)
 	}
@@ -48,6 +42,20 @@ func (a *reach) ask(ctx context.Context, f func(context.Context, *client.Client)
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	return advise(f(ctx, c))
+}
+
+// web returns what makes the requests.
+func (a *reach) web() (*http.Client, error) {
+	trust, err := trusting(a.CA)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = trust
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
 }
 
 // advise says what to try.
@@ -127,49 +135,4 @@ func (c *incrCmd) Run(ctx context.Context, std streams) error {
 		}
 		return c.print(std.out, body, text)
 	})
-}
-
-// clusterCmd prints the members and the state of a cluster.
-type clusterCmd struct{ asking }
-
-// Run prints a line for the cluster and a table of its members.
-func (c *clusterCmd) Run(ctx context.Context, std streams) error {
-	return c.ask(ctx, func(ctx context.Context, cl *client.Client) error {
-		s, err := cl.Cluster(ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return json.NewEncoder(std.out).Encode(s)
-		}
-		return writeCluster(std.out, s)
-	})
-}
-
-func writeCluster(w io.Writer, s client.Cluster) error {
-	store := "reachable"
-	if !s.StoreOK {
-		store = "NOT REACHABLE"
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "cluster %s: %d partitions, %d unowned, %d settling; store %s\n", s.Cluster, s.Partitions, s.Unowned, s.Settling, store)
-	_, _ = fmt.Fprintf(t, "seen by %s: %d operations pending, the oldest for %.1f s\n\n", s.Node, s.Pending, s.PendingAge)
-	_, _ = fmt.Fprintln(t, "NODE\tSTATE\tLEASE\tOWNED\tWANTED\tHTTP")
-	for _, m := range s.Members {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%.1f s\t%d\t%d\t%s\n", m.Name, stateOf(m), m.LeaseLeft, m.Owned, m.Wanted, m.HTTPAddr)
-	}
-	return t.Flush()
-}
-
-// stateOf is a member's state in a word.
-func stateOf(m client.Member) string {
-	switch {
-	case m.Draining:
-		return "draining"
-	case m.Alive:
-		return "alive"
-	case m.LeaseLeft > 0:
-		return "silent" // gossip does not hear it, its lease still runs
-	}
-	return "gone"
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
@@ -36,7 +35,7 @@ func (c *auditCmd) Run(ctx context.Context, std streams) error {
 	}
 	defer nodes.close()
 	s := settings{ClusterName: c.ClusterName, Partitions: c.Partitions}
-	store, err := s.open(ctx, c.Store, "pinocchio audit", slog.New(slog.DiscardHandler))
+	store, err := s.look(ctx, c.Store, "pinocchio audit")
 	if err != nil {
 		return fmt.Errorf("--store: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -138,12 +139,16 @@ func TestAudit_SaysWhatItCannotKnow(t *testing.T) {
 	_, base := serve(t, "n1", store)
 	increment(t, base, "k")
 	other := "sqlite:" + fileIn(t, "other.db")
+	empty := fileIn(t, "empty.db")
+	another, _ := serve(t, "n1", other)
+	another.end()
 	for _, c := range []struct {
 		store, base, says string
 		status            int
 	}{
 		{store, base + "/healthz", "no answer: ", exitFailed}, // the path is none
 		{store, "127.0.0.1:1", "no answer: ", exitFailed},
+		{"sqlite:" + empty, base, "start a node on it first", exitFailed},
 		{other, base, "the store does not know this process", exitFailed},
 		{"mysql://x", base, "--store: ", exitFailed},
 		{store, base, "difference 0", exitOK},
@@ -155,6 +160,9 @@ func TestAudit_SaysWhatItCannotKnow(t *testing.T) {
 		if status, text := auditOf(t, c.store, []string{c.base}, "--wait", wait); status != c.status || !strings.Contains(text, c.says) {
 			t.Errorf("%s at %s: status %d\n%s", c.base, c.store, status, text)
 		}
+	}
+	if _, err := os.Stat(empty); !os.IsNotExist(err) {
+		t.Errorf("the comparison made a store: %v", err)
 	}
 	if status, text := auditOf(t, store, []string{base}, "--cluster-name", "another"); status != exitFailed || !strings.Contains(text, "--store: ") {
 		t.Errorf("status %d\n%s", status, text)

@@ -16,16 +16,18 @@ import (
 type benchCmd struct {
 	Target       []string      `help:"Node to load, http://host:port, https://host:port or host:port; repeatable." default:"http://127.0.0.1:3333" placeholder:"URL"`
 	CA           string        `name:"ca" type:"existingfile" help:"Certificates of the authorities to trust for https, PEM. Default: the system's." placeholder:"FILE"`
+	Token        string        `help:"Bearer token; better in the environment, where other users do not see it." placeholder:"TOKEN"`
 	Connections  int           `help:"Connections, spread evenly over the targets." default:"64"`
 	Requests     int64         `help:"Stop after so many requests." placeholder:"N"`
 	Duration     time.Duration `help:"Stop after so long; 10s when --requests is not given either." placeholder:"TIME"`
 	Pipeline     int           `help:"Requests written together on a connection." default:"1"`
+	Batch        int           `help:"Increments in each request; more than 1: through POST /api/v1/increments." default:"1"`
 	Rate         float64       `help:"Requests a second, open loop: latency counts from the intended start. 0: as fast as answers come." default:"0"`
 	Keys         int           `help:"Number of keys." default:"1000"`
 	KeyPrefix    string        `help:"What keys begin with." default:"bench:"`
 	Distribution string        `help:"How often which key: uniform, zipf or single." enum:"uniform,zipf,single" default:"uniform"`
 	Seed         uint64        `help:"Seed of the keys' sequence." default:"1"`
-	Value        int64         `help:"What each request adds." default:"1"`
+	Value        int64         `help:"What each increment adds." default:"1"`
 	Durability   string        `help:"Ask for this durability: memory, disk, replica or database. Without it: the server's default." enum:",memory,disk,replica,database" default:""`
 	ReturnTotal  bool          `help:"Ask for the total just after each increment."`
 
@@ -51,6 +53,7 @@ func (c *benchCmd) Validate() error {
 func (c *benchCmd) options() bench.Options {
 	o := bench.DefaultOptions()
 	o.Targets, o.Connections, o.Pipeline, o.Rate = c.Target, c.Connections, c.Pipeline, c.Rate
+	o.Token, o.Batch = c.Token, c.Batch
 	o.Requests, o.Duration = c.Requests, c.Duration
 	if o.Requests == 0 && o.Duration == 0 {
 		o.Duration = 10 * time.Second
@@ -97,6 +100,9 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 		defer func() { err = errors.Join(err, file.Close()) }()
 	}
 	result, err := bench.Run(ctx, o)
+	if errors.Is(err, bench.ErrForbidden) {
+		err = fmt.Errorf("%w: %s", err, giveToken)
+	}
 	if result == nil {
 		return err
 	}
@@ -113,15 +119,28 @@ func writeJSON(w io.Writer, result any) error {
 	return e.Encode(result)
 }
 
+// giveToken is what to do when access control lets nothing through.
+const giveToken = "give a token with the scopes read and write, with --token or PINOCCHIO_TOKEN"
+
 // judge turns a result into the command's verdict.
 func (c *benchCmd) judge(r *bench.Result) error {
 	switch {
+	case r.Forbidden():
+		return fmt.Errorf("access control let no request through: %s", giveToken)
 	case r.Verify != nil && !r.Verify.OK:
 		return errors.New("the totals are not what was answered: see verify and drift in the report")
 	case c.Strict && r.Failed > 0:
-		return fmt.Errorf("%d requests failed: see failed and error in the report", r.Failed)
+		return fmt.Errorf("%d %s failed: see failed and error in the report", r.Failed, c.unit())
 	}
 	return nil
+}
+
+// unit is what is counted as failed.
+func (c *benchCmd) unit() string {
+	if c.Batch > 1 {
+		return "increments"
+	}
+	return "requests"
 }
 
 // isTerminal tells whether somebody watches w.

@@ -101,6 +101,51 @@ func TestBench_FailsOnFailedRequestsOnlyWhenStrict(t *testing.T) {
 	}
 }
 
+func TestBench_LoadsAndVerifiesAClusterWithAccessControl(t *testing.T) {
+	file := fileIn(t, "tokens")
+	token := func(name string, more ...string) string {
+		return strings.TrimSpace(outputOf(t, exitOK, append([]string{"token", name, "--file", file}, more...)...))
+	}
+	may, reads := token("bench"), token("reader", "--scopes", "read")
+	_, base := serve(t, "n1", "sqlite:"+fileIn(t, "counters.db"), "--tokens-file", file)
+	load := []string{"--target", base, "--requests", "50", "--keys", "5"}
+	result := fileIn(t, "result.json")
+	t.Setenv("PINOCCHIO_TOKEN", may)
+	status, out, errs := runBench(t, append(load, "--verify", "--strict", "--json", result)...)
+	written, _ := os.ReadFile(result)
+	if status != exitOK || strings.Contains(out+errs+string(written), may) {
+		t.Errorf("with a token: status %d\n%s%s%s", status, out, errs, written)
+	}
+	t.Setenv("PINOCCHIO_TOKEN", "")
+	for name, args := range map[string][]string{
+		"no token":                    load,
+		"no token, verifying":         append([]string{"--verify", "--verify-timeout", "1h"}, load...),
+		"one that may not":            append([]string{"--token", reads}, load...),
+		"one that may not, verifying": append([]string{"--token", reads, "--verify"}, load...),
+	} {
+		status, out, errs := runBench(t, args...)
+		if status != exitFailed || !strings.Contains(errs, "--token") || strings.Count(errs, "\n") != 1 || strings.Contains(out+errs, reads) {
+			t.Errorf("%s: status %d\n%s%s", name, status, out, errs)
+		}
+	}
+	if status, _, errs := runBench(t, append(load, "--token", "a b")...); status != exitUsage || !strings.Contains(errs, "token: ") || strings.Contains(errs, "a b") {
+		t.Errorf("no token at all: status %d, %s", status, errs)
+	}
+}
+
+func TestBench_CountsItemsOfBatchesOnARealNode(t *testing.T) {
+	store := "sqlite:" + fileIn(t, "counters.db")
+	_, base := serve(t, "n1", store)
+	status, out, errs := runBench(t, "--target", base, "--requests", "20", "--batch", "500", "--keys", "700", "--return-total",
+		"--verify", "--verify-store", store, "--strict")
+	if status != exitOK || !strings.Contains(out, "10000 in ") || !strings.Contains(out, "expected sum 10000") || !strings.Contains(out, "store sum 10000") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if status, _, errs := runBench(t, "--batch", "0"); status != exitUsage || !strings.Contains(errs, "batch: 0") {
+		t.Errorf("no increments: status %d, %s", status, errs)
+	}
+}
+
 // shelf is a store with one key.
 type shelf struct {
 	value  int64

@@ -138,7 +138,7 @@ func TestServe_NamesEveryFaultAtOnce(t *testing.T) {
 func TestFaults_OfOtherCommandsAreOnlyThoseThatThereAre(t *testing.T) {
 	for args, want := range map[string]string{
 		"bench --verify --requests many --strict --seed -1": `pinocchio: --requests: expected a valid 64 bit int but got "many"; --seed on the command line: `,
-		"top --once --json":           "pinocchio: unknown flag --json",
+		"top --once --exact":          "pinocchio: unknown flag --exact",
 		"get --json --timeout 5s":     `pinocchio: expected "<key>"; see pinocchio --help`,
 		"completion bash --timeout 1": "pinocchio: unknown flag --timeout; see pinocchio --help",
 	} {

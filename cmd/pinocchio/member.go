@@ -68,8 +68,17 @@ func (s *settings) ring() ring.Settings {
 	return r
 }
 
-// open opens the cluster's store.
+// open opens the cluster's store, and makes or migrates it if need be.
 func (s *settings) open(ctx context.Context, url, application string, log *slog.Logger) (flush.Store, error) {
+	return s.openWith(ctx, url, flush.Options{Application: application, Logger: log})
+}
+
+// look opens the store of a cluster that must exist, to read from it.
+func (s *settings) look(ctx context.Context, url, application string) (flush.Store, error) {
+	return s.openWith(ctx, url, flush.Options{Application: application, Existing: true})
+}
+
+func (s *settings) openWith(ctx context.Context, url string, o flush.Options) (flush.Store, error) {
 	r := s.ring()
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (s *settings) open(ctx context.Context, url, application string, log *slog.
 	defer cancel()
 	return flush.Open(ctx, url, flush.Settings{
 		Cluster: s.ClusterName, Partitions: s.Partitions, Hash: ring.Hash, Ring: r.Version(),
-	}, flush.Options{Application: application, Logger: log})
+	}, o)
 }
 
 func (s *settings) logger(w io.Writer) *slog.Logger {
@@ -120,7 +129,7 @@ func newMember(cfg node.Config, listen string, delay time.Duration, change ...fu
 
 // newMemberOn makes a node for the clients of ln, which it owns. change adjusts the configuration of the API.
 func newMemberOn(ln net.Listener, cfg node.Config, delay time.Duration, change ...func(*httpapi.Config)) (m *member, err error) {
-	if cfg.HTTPAddr, err = clientAddr(cfg.Advertise, ln.Addr().String()); err != nil {
+	if cfg.HTTPAddr, err = node.Advertised(cfg.Advertise, ln.Addr().String()); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	n, err := node.New(cfg)
@@ -145,18 +154,6 @@ func newMemberOn(ln net.Listener, cfg node.Config, delay time.Duration, change .
 		return nil, errors.Join(err, ln.Close())
 	}
 	return &member{node: n, api: api, ln: ln, delay: delay, log: cfg.Logger.With("node", cfg.Name)}, nil
-}
-
-// clientAddr is the address that clients are told: the advertised host, or else what was bound.
-func clientAddr(advertise, bound string) (string, error) {
-	host, port, err := net.SplitHostPort(bound)
-	if err != nil {
-		return "", fmt.Errorf("address %q: %w", bound, err)
-	}
-	if advertise != "" {
-		host = advertise
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 // run serves until ctx is done, then stops in order: not ready, hand over while clients are still served, no more clients, no

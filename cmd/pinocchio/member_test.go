@@ -75,21 +75,6 @@ func TestLogger_WritesInTheFormatAndFromTheLevelThatWereAsked(t *testing.T) {
 	}
 }
 
-func TestClientAddr_IsTheAdvertisedHostWithTheBoundPort(t *testing.T) {
-	for _, c := range []struct{ advertise, bound, want string }{
-		{"", "127.0.0.1:7", "127.0.0.1:7"},
-		{"counters.example", "[::]:7", "counters.example:7"},
-		{"::1", "127.0.0.1:7", "[::1]:7"},
-	} {
-		if got, err := clientAddr(c.advertise, c.bound); err != nil || got != c.want {
-			t.Errorf("%+v: %q, %v", c, got, err)
-		}
-	}
-	if _, err := clientAddr("", "no port"); err == nil {
-		t.Error("an address without a port is accepted")
-	}
-}
-
 // newTestMember makes a member over an embedded store, which is closed when the test ends.
 func newTestMember(t *testing.T) *member {
 	t.Helper()

@@ -27,7 +27,7 @@ type serveCmd struct {
 	HTTP      string   `name:"http" default:":3333" help:"host:port for clients."`
 	Peer      string   `default:":3433" help:"host:port for the other nodes."`
 	Gossip    string   `default:":7946" help:"host:port for gossip, TCP and UDP."`
-	Advertise string   `help:"Host or IP under which others reach this node. Default: this host's first address." placeholder:"HOST"`
+	Advertise string   `help:"Host or IP under which others reach this node. Default: the address of its route to others." placeholder:"HOST"`
 	Join      []string `sep:"," help:"Gossip address of a node to join (repeatable). With Postgres none is needed." placeholder:"HOST:PORT"`
 	Store     string   `required:"" help:"postgres://user:password@host/database, or sqlite:PATH for a single host." placeholder:"URL"`
 	Data      string   `default:"./data" help:"Folder of this node's log on disk; empty: none, and no durability disk."`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -237,6 +238,22 @@ func TestServe_SaysInOneLineWhyItCannotStart(t *testing.T) {
 		if !strings.HasPrefix(last, "pinocchio: ") || !strings.Contains(last, c.says) {
 			t.Errorf("%s: status %d, %s", c.args, r.status, &r.err)
 		}
+	}
+}
+
+func TestServe_TellsClientsAnAddressThatTheyCanUseWhenItListensOnAll(t *testing.T) {
+	store := "sqlite:" + fileIn(t, "counters.db")
+	_, base := serve(t, "n1", store, "--http", ":0")
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(base, "http://"))
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+		t.Fatalf("others are told %s (%v)", base, err)
+	}
+	if got := outputOf(t, exitOK, "health", base); got != "ready\n" {
+		t.Errorf("at that address: %q", got)
+	}
+	_, base = serve(t, "n2", store, "--http", ":0", "--advertise", "localhost")
+	if !strings.HasPrefix(base, "http://localhost:") {
+		t.Errorf("with an advertised host, others are told %s", base)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/pinocchio-nose/pinocchio/flush"
 	"github.com/pinocchio-nose/pinocchio/ring"
@@ -20,7 +19,7 @@ func (s storeValues) Values(ctx context.Context, keys []string) (map[string]int6
 // openValues opens the store of a cluster with the usual settings.
 func openValues(ctx context.Context, url string) (benchStore, error) {
 	s := settings{ClusterName: "pinocchio", Partitions: ring.Default().Partitions}
-	store, err := s.open(ctx, url, "pinocchio bench", slog.New(slog.DiscardHandler))
+	store, err := s.look(ctx, url, "pinocchio bench")
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"maps"
+	"os"
 	"testing"
+
+	"github.com/pinocchio-nose/pinocchio/flush"
 )
 
 func TestOpenValues_ReadsWhatTheStoreOfAClusterHas(t *testing.T) {
@@ -24,6 +28,13 @@ func TestOpenValues_ReadsWhatTheStoreOfAClusterHas(t *testing.T) {
 	}
 	if err := store.Close(); err != nil {
 		t.Error(err)
+	}
+	empty := fileIn(t, "empty.db")
+	if _, err := openValues(t.Context(), "sqlite:"+empty); !errors.As(err, new(*flush.SchemaError)) {
+		t.Errorf("an empty store: %v", err)
+	}
+	if _, err := os.Stat(empty); !os.IsNotExist(err) {
+		t.Errorf("reading made a store: %v", err)
 	}
 	if _, err := openValues(t.Context(), "mysql://x"); err == nil {
 		t.Error("a store of another kind is opened")

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,7 +16,7 @@ import (
 type topCmd struct {
 	Interval time.Duration `default:"2s" help:"Time between two looks, over which rates are taken."`
 	Once     bool          `help:"Look twice, print once, and end."`
-	reach
+	asking
 }
 
 // Validate is called by the parser.
@@ -30,25 +27,13 @@ func (c *topCmd) Validate() error {
 	return nil
 }
 
-// look is what one node's metrics said at a time.
-type look struct {
-	at                              time.Time
-	accepted, pending, age, trusted float64
-	owned                           float64
-	err                             error
-}
-
 // Run looks until ctx ends, or once.
 func (c *topCmd) Run(ctx context.Context, std streams) error {
 	tick := time.NewTicker(c.Interval)
 	defer tick.Stop()
 	var before map[string]look
 	for {
-		var cluster client.Cluster
-		err := c.ask(ctx, func(ctx context.Context, cl *client.Client) (err error) {
-			cluster, err = cl.Cluster(ctx)
-			return err
-		})
+		cluster, err := c.cluster(ctx)
 		if ctx.Err() != nil {
 			return nil // the first signal is how one leaves
 		}
@@ -57,10 +42,7 @@ func (c *topCmd) Run(ctx context.Context, std streams) error {
 		}
 		now := c.lookAtAll(ctx, cluster)
 		if before != nil {
-			if isTerminal(std.out) && !c.Once {
-				_, _ = io.WriteString(std.out, "\x1b[H\x1b[2J") // home, clear
-			}
-			if err := writeTop(std.out, cluster, before, now); err != nil || c.Once {
+			if err := c.show(std.out, newTopReport(cluster, before, now)); err != nil || c.Once {
 				return err
 			}
 		}
@@ -73,80 +55,90 @@ func (c *topCmd) Run(ctx context.Context, std streams) error {
 	}
 }
 
-// lookAtAll asks each member, within one interval.
+// lookAtAll asks each member, within one interval, or within a second if that is less than a busy node may need.
 func (c *topCmd) lookAtAll(ctx context.Context, cluster client.Cluster) map[string]look {
-	looks := make(map[string]look, len(cluster.Members))
-	ctx, cancel := context.WithTimeout(ctx, c.Interval)
-	defer cancel()
-	for _, m := range cluster.Members {
-		if succeeded(m, cluster.Members) {
-			looks[m.ID] = look{err: errSucceeded}
-			continue
-		}
-		looks[m.ID] = c.lookAt(ctx, m.HTTPAddr)
-	}
-	return looks
+	return c.lookAt(ctx, cluster, max(c.Interval, time.Second))
 }
 
-// errSucceeded is why a process is not asked: what answers at its address is another one, whose figures would count twice.
-var errSucceeded = errors.New("another process has its address")
-
-// succeeded says whether a process is gone and a live one has its address: the same node, started again.
-func succeeded(m client.Member, all []client.Member) bool {
-	return !m.Alive && slices.ContainsFunc(all, func(o client.Member) bool { return o.Alive && o.HTTPAddr == m.HTTPAddr })
+// show prints a look: as a line of JSON, or in place of the one before on a terminal.
+func (c *topCmd) show(w io.Writer, r *topReport) error {
+	if c.JSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	if isTerminal(w) && !c.Once {
+		_, _ = io.WriteString(w, "\x1b[H\x1b[2J") // home, clear
+	}
+	return r.write(w)
 }
 
-func (c *topCmd) lookAt(ctx context.Context, addr string) look {
-	cl, err := client.New(client.Options{Nodes: []string{addr}, Token: c.Token, Retries: -1, Timeout: 2 * c.Interval}) // ctx ends before
-	if err != nil {
-		return look{err: err}
-	}
-	defer cl.Close()
-	page, err := cl.Metrics(ctx)
-	return look{
-		at: time.Now(), err: err, owned: sample(page, "pinocchio_partitions_owned"),
-		accepted: sample(page, `pinocchio_increments_total{result="accepted"}`), trusted: sample(page, "pinocchio_lease_trusted"),
-		pending: sample(page, "pinocchio_pending_operations"), age: sample(page, "pinocchio_pending_age_seconds"),
-	}
+// topReport is what top shows.
+type topReport struct {
+	Cluster    string      `json:"cluster"`
+	Partitions int         `json:"partitions"`
+	Unowned    int         `json:"unowned"`
+	Rate       float64     `json:"increments_per_second"` // of all members that were seen twice
+	Members    []topMember `json:"members"`
 }
 
-// sample returns a series' value in a page of metrics, 0 where it has none.
-func sample(page []byte, series string) float64 {
-	for line := range bytes.Lines(page) {
-		if rest, ok := strings.CutPrefix(string(line), series+" "); ok {
-			value, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
-			return value
-		}
-	}
-	return 0
+// topMember is one process. When Error is set there are no figures.
+type topMember struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	HTTPAddr string   `json:"http"`
+	State    string   `json:"state"`
+	Rate     *float64 `json:"increments_per_second"` // null: not seen before
+	Owned    int      `json:"owned"`
+	Pending  int64    `json:"pending"`
+	Oldest   float64  `json:"pending_age_seconds"`
+	Trusted  bool     `json:"lease_trusted"`
+	Error    string   `json:"error,omitempty"`
+	replaced bool
 }
 
-func writeTop(w io.Writer, cluster client.Cluster, before, now map[string]look) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "cluster %s: %d partitions, %d unowned\n\n", cluster.Cluster, cluster.Partitions, cluster.Unowned)
-	_, _ = fmt.Fprintln(t, "NODE\tSTATE\tINCREMENTS/S\tOWNED\tPENDING\tOLDEST\tLEASE")
-	var sum float64
+func newTopReport(cluster client.Cluster, before, now map[string]look) *topReport {
+	r := &topReport{Cluster: cluster.Cluster, Partitions: cluster.Partitions, Unowned: cluster.Unowned, Members: []topMember{}}
 	for _, m := range cluster.Members {
 		a, b := before[m.ID], now[m.ID]
-		if errors.Is(b.err, errSucceeded) {
-			_, _ = fmt.Fprintf(t, "%s\t%s\t-\t-\t-\t-\treplaced\n", m.Name, stateOf(m))
-			continue
-		}
+		line := topMember{ID: m.ID, Name: m.Name, HTTPAddr: m.HTTPAddr, State: stateOf(m)}
 		if b.err != nil {
-			_, _ = fmt.Fprintf(t, "%s\t%s\tno answer at %s\n", m.Name, stateOf(m), m.HTTPAddr)
+			line.Error, line.replaced = oneLine(b.err), errors.Is(b.err, errSucceeded)
+			r.Members = append(r.Members, line)
 			continue
 		}
-		rate := "-" // not seen before
+		line.Owned, line.Pending, line.Oldest, line.Trusted = int(b.owned), int64(b.pending), b.age, b.trusted != 0
 		if a.err == nil && !a.at.IsZero() {
-			perSecond := (b.accepted - a.accepted) / b.at.Sub(a.at).Seconds()
-			rate, sum = fmt.Sprintf("%.0f", perSecond), sum+perSecond
+			rate := (b.accepted - a.accepted) / b.at.Sub(a.at).Seconds()
+			line.Rate = &rate
+			r.Rate += rate
 		}
-		lease := "trusted"
-		if b.trusted == 0 {
+		r.Members = append(r.Members, line)
+	}
+	return r
+}
+
+// write writes the report for people.
+func (r *topReport) write(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(t, "cluster %s: %d partitions, %d unowned\n\n", r.Cluster, r.Partitions, r.Unowned)
+	_, _ = fmt.Fprintln(t, "NODE\tSTATE\tINCREMENTS/S\tOWNED\tPENDING\tOLDEST\tLEASE")
+	for _, m := range r.Members {
+		if m.replaced {
+			_, _ = fmt.Fprintf(t, "%s\t%s\t-\t-\t-\t-\treplaced\n", m.Name, m.State)
+			continue
+		}
+		if m.Error != "" {
+			_, _ = fmt.Fprintf(t, "%s\t%s\tno answer: %s\n", m.Name, m.State, m.Error)
+			continue
+		}
+		rate, lease := "-", "trusted"
+		if m.Rate != nil {
+			rate = fmt.Sprintf("%.0f", *m.Rate)
+		}
+		if !m.Trusted {
 			lease = "IN DOUBT"
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.0f\t%.1f s\t%s\n", m.Name, stateOf(m), rate, b.owned, b.pending, b.age, lease)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%.1f s\t%s\n", m.Name, m.State, rate, m.Owned, m.Pending, m.Oldest, lease)
 	}
-	_, _ = fmt.Fprintf(t, "all\t\t%.0f\n", sum)
+	_, _ = fmt.Fprintf(t, "all\t\t%.0f\n", r.Rate)
 	return t.Flush()
 }

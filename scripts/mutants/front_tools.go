@@ -48,8 +48,35 @@ var commandMutants = []mutant{
 		"!= http.StatusOK {", "== http.StatusTeapot {")},
 	{"any certificate is taken", "command", "cmd/pinocchio/health.go", one(
 		"	return &tls.Config{RootCAs: roots}, nil\n", "	return &tls.Config{RootCAs: roots, InsecureSkipVerify: true}, nil\n")},
+	{"a load that access control let nothing of through ends with status 0", "command", "cmd/pinocchio/bench.go", one(
+		"	case r.Forbidden():\n", "	case r.Forbidden() && c.Strict:\n")},
+	{"top asks the members without TLS", "command", "cmd/pinocchio/look.go", one(
+		"		return \"https://\"\n", "		return \"http://\"\n")},
+	{"top asks one member after the other", "command", "cmd/pinocchio/look.go", one(
+		"		all.Go(func() { looks[i] = lookAtOne(ctx, web, a.scheme()+m.HTTPAddr, limit) })\n",
+		"		looks[i] = lookAtOne(ctx, web, a.scheme()+m.HTTPAddr, limit)\n")},
 	{"another certificate than the named one is taken", "command", "cmd/pinocchio/health.go", one(
 		"			if !bytes.Equal(s.PeerCertificates[0].Raw, own.Bytes) {\n", "			if bytes.Equal(s.PeerCertificates[0].Raw, nil) {\n")},
+}
+
+var loadMutants = []mutant{
+	{"an item's refusal passes for counted", "load", "bench/batch.go", one(
+		"		r.items[i].status, r.items[i].later = a.Status, a.Counted", "		r.items[i].status, r.items[i].later = min(a.Status, 202), a.Counted")},
+	{"an answer with too few items is believed", "load", "bench/batch.go", one(
+		"	if len(answers) != len(r.items) {\n", "	if len(answers) > len(r.items) {\n")},
+	{"of a batch in doubt one increment is in doubt", "load", "bench/tally.go", one(
+		"		for j := range requests[i].increments() {\n", "		for j := range min(requests[i].increments(), 1) {\n")},
+}
+
+var openMutants = []mutant{
+	{"looking at a Postgres migrates it", "open", "flush/postgres_open.go", one(
+		"	if opt.Existing {\n", "	if opt.Existing && have > len(steps) {\n")},
+	{"looking at a file of SQLite migrates it", "open", "flush/sqlite_open.go", one(
+		"		prepare = (*SQLite).examine\n", "")},
+	{"looking at a file of SQLite changes its mode", "open", "flush/sqlite_open.go", one(
+		"	if existing {\n", "	if existing && path == \"\" {\n")},
+	{"an older schema passes for this one", "open", "flush/migrate.go", one(
+		"	if have != len(steps) {\n", "	if have == 0 || have > len(steps) {\n")},
 }
 
 var clientMutants = []mutant{
