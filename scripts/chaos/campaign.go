@@ -19,6 +19,7 @@ const (
 	startLimit  = 60 * time.Second // for all nodes to be ready
 	answerLimit = 60 * time.Second // for what is repeated until answered, after the faults
 	restLimit   = 90 * time.Second // for nothing to be pending, after the load
+	auditLimit  = 30 * time.Second // for the leases of dead processes to run out, and for nothing to move
 )
 
 // campaign is the run: start, load and faults, calm, checks.
@@ -46,6 +47,7 @@ func (w *world) campaign(ctx context.Context) (*report, error) {
 		w.violate("after the faults ended, the cluster is not at rest: %v", err)
 		w.dump()
 	}
+	w.audit(ctx, rep)
 	w.judge(ctx, load, rep)
 	w.tell(load, rep)
 	return rep, ctx.Err()
@@ -108,17 +110,11 @@ func (w *world) rest(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if s.Pending != 0 || s.Unowned != 0 || s.Settling != 0 || !s.StoreOK {
+			if s.Pending != 0 {
 				return fmt.Errorf("%s says: %+v", m.Name, s)
 			}
-			alive := 0
-			for _, o := range s.Members {
-				if o.Alive {
-					alive++
-				}
-			}
-			if alive != w.opt.nodes {
-				return fmt.Errorf("%s knows of %d nodes, not %d", m.Name, alive, w.opt.nodes)
+			if err := s.complete(w.opt.nodes); err != nil {
+				return fmt.Errorf("%s: %w", m.Name, err)
 			}
 		}
 		return nil
@@ -150,7 +146,11 @@ func (w *world) tell(load *workload, rep *report) {
 	rep.FailedStarts, rep.BadLeaves = w.mu.failedStarts, w.mu.badLeaves
 	rep.MaxMemory = w.watch.most()
 	for _, id := range slices.SortedFunc(maps.Keys(w.mu.risks), compareLives) {
-		rep.Ended = append(rep.Ended, fmt.Sprintf("%v, safe until %.3f s", id, time.Duration(w.mu.risks[id]).Seconds()))
+		risk, with := w.mu.risks[id], ""
+		if risk.Disk {
+			with = " with its disk"
+		}
+		rep.Ended = append(rep.Ended, fmt.Sprintf("%v%s, safe until %.3f s", id, with, time.Duration(risk.Safe).Seconds()))
 	}
 }
 

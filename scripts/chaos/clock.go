@@ -108,7 +108,7 @@ func (w *world) shiftStore(by time.Duration) error {
 // catchUp moves Postgres' clock to the latest that it ever was, as waiting would: the lease of a process that died while the clock was
 // ahead ends only then, and nobody gets its partitions, or its name, before.
 func (w *world) catchUp() {
-	if w.times.store == nil {
+	if w.times.store == nil || w.times.store.Behind() == 0 {
 		return
 	}
 	if err := w.shiftStore(w.times.store.Behind()); err != nil {

@@ -47,10 +47,21 @@ func (w *world) one(ctx context.Context, f schedule.Fault) {
 	}
 }
 
+// gentle are the faults that leave every node with its memory, its lease and its partitions: they may come while a node is lost.
+var gentle = []schedule.Kind{schedule.DropReply, schedule.CutByte, schedule.ClockNode}
+
 // apply breaks, waits and mends.
 func (w *world) apply(ctx context.Context, f schedule.Fault) error {
 	m := w.members[f.Node]
+	if f.Kind != schedule.Lose && !slices.Contains(gentle, f.Kind) {
+		if !w.calm.TryRLock() {
+			return errSkipped
+		}
+		defer w.calm.RUnlock()
+	}
 	switch f.Kind {
+	case schedule.Lose:
+		return w.lose(ctx, m, f.For)
 	case schedule.Kill:
 		return w.kill(ctx, m, f.For)
 	case schedule.Pause:
@@ -105,11 +116,15 @@ func (w *world) directions(f schedule.Fault) (cut []rig.Direction) {
 }
 
 func (w *world) cut(ctx context.Context, directions []rig.Direction, hold time.Duration) error {
+	return w.cutWhile(directions, func() { rig.Pause(ctx, hold) })
+}
+
+func (w *world) cutWhile(directions []rig.Direction, do func()) error {
 	var errs []error
 	for _, d := range directions {
 		errs = append(errs, w.hub.Cut(d))
 	}
-	rig.Pause(ctx, hold)
+	do()
 	for _, d := range directions {
 		errs = append(errs, w.hub.Heal(d))
 	}

@@ -14,10 +14,27 @@ import (
 
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/check"
 	"github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
+	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
 func compareLives(a, b history.Life) int {
 	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Nth, b.Nth))
+}
+
+// audit compares what the processes counted themselves with the tables.
+func (w *world) audit(ctx context.Context, rep *report) {
+	w.store.Lock()
+	defer w.store.Unlock()
+	var nodes []string
+	for _, m := range w.members {
+		if m.running() != nil {
+			nodes = append(nodes, m.HTTP)
+		}
+	}
+	var err error
+	if rep.Audit, err = rig.Audit(ctx, w.opt.bin, w.pg.URL(database), nodes, auditLimit); err != nil {
+		w.violate("after the faults: %v", err)
+	}
 }
 
 // judge holds the history against the table and every node.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pinocchio-nose/pinocchio/scripts/chaos/check"
 	"github.com/pinocchio-nose/pinocchio/scripts/internal/rig"
 )
 
@@ -36,7 +37,7 @@ func (w *world) guard(m *member, i *incarnation) {
 	if i.ended.Swap(true) || m.gone {
 		return // an end that was asked for at the same moment
 	}
-	w.atRisk(i)
+	w.atRisk(i, false)
 	status := i.State().String()
 	if i.ready.Load() {
 		w.violate("%v ended by itself: %s: its log says why", i.id, status)
@@ -54,12 +55,12 @@ func (w *world) guard(m *member, i *incarnation) {
 
 const restartDelay = time.Second
 
-// atRisk notes that the process ended without a last flush.
-func (w *world) atRisk(i *incarnation) {
+// atRisk notes that the process ended without a last flush, and whether its data are gone as well.
+func (w *world) atRisk(i *incarnation, disk bool) {
 	safe := w.watch.safeUntil(i.id)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mu.risks[i.id] = safe
+	w.mu.risks[i.id] = check.Risk{Safe: safe, Disk: disk}
 }
 
 // whileRunning calls do with the process of the member, which nobody else starts or ends meanwhile. It skips a member that has none, or
@@ -80,7 +81,7 @@ func (w *world) whileRunning(m *member, do func(*incarnation) error) error {
 func (w *world) kill(ctx context.Context, m *member, hold time.Duration) error {
 	return w.whileRunning(m, func(i *incarnation) error {
 		m.crash(i)
-		w.atRisk(i)
+		w.atRisk(i, false)
 		rig.Pause(ctx, hold)
 		return w.begin(m)
 	})
@@ -102,7 +103,7 @@ func (w *world) retire(m *member, i *incarnation) error {
 	status, err := m.stop(i)
 	if err != nil || status != 0 { // it says that it lost something, or might have
 		w.event("%v left with status %d", i.id, status)
-		w.atRisk(i)
+		w.atRisk(i, false)
 		w.mu.Lock()
 		w.mu.badLeaves++
 		w.mu.Unlock()

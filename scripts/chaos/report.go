@@ -34,6 +34,7 @@ type report struct {
 	FailedStarts    int                        `json:"starts_given_up"`
 	BadLeaves       int                        `json:"leaves_with_status"`
 	Ended           []string                   `json:"processes_at_risk"`
+	Audit           []string                   `json:"audit"` // what "pinocchio audit" printed after the load
 	MaxMemory       int64                      `json:"max_node_memory_bytes"`
 	Violations      []string                   `json:"violations"`
 }
@@ -119,6 +120,10 @@ func (r *report) write(w io.Writer) error {
 	p("starts given up for want of a database: %d; leaves with another status than 0: %d; processes with something at risk: %d",
 		r.FailedStarts, r.BadLeaves, len(r.Ended))
 	p("most memory of a node: %d MiB", r.MaxMemory>>20)
+	p("\npinocchio audit, after the load:")
+	for _, line := range r.Audit {
+		p("  %s", line)
+	}
 	p("\nviolations: %d", len(r.Violations))
 	for _, v := range r.Violations {
 		p("  %s", v)

@@ -40,7 +40,8 @@ type world struct {
 	began   time.Time
 	hub     *netns.Hub
 	pg      *pgtest.Server
-	store   sync.Mutex // held by who starts, ends or asks Postgres
+	store   sync.Mutex   // held by who starts, ends or asks Postgres
+	calm    sync.RWMutex // held for reading by each fault that could take a second holder away; see lose
 	members []*member
 	book    *history.Book
 	watch   *watch

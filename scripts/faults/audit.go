@@ -27,8 +27,22 @@ func (t *trial) audit(ctx context.Context) {
 			}
 		}
 	}
+	t.compareFigures(ctx)
 	if sum, err := t.tableSum(); err == nil {
 		t.sum = sum
+	}
+}
+
+// compareFigures promises that what the nodes counted themselves is what the tables have.
+func (t *trial) compareFigures(ctx context.Context) {
+	var nodes []string
+	for _, m := range t.live() {
+		nodes = append(nodes, m.HTTP)
+	}
+	lines, err := rig.Audit(ctx, t.bin, t.pg.URL(database), nodes, settleLimit+t.opt.lease)
+	t.rep.promise(err == nil, "pinocchio audit: %s", lines[len(lines)-1])
+	if err != nil {
+		t.rep.note("      %v", err)
 	}
 }
 

@@ -28,7 +28,8 @@ func scenarios() []scenario {
 		{"add", "a fourth node joins under load: not one failed request, exact sums", plan{}, addNode},
 		{"remove", "a node gets SIGTERM under load: not one failed request, exact sums, exit status 0", plan{}, removeNode},
 		{"roll", "all nodes are restarted in turn under load: not one failed request, exact sums", plan{}, rollNodes},
-		{"kill", "kill -9 of a node: counting again within lease + 1 s, nothing doubled, missing only what it had alone", plan{}, killNode},
+		{"kill", "kill -9 of a node at durability disk: counting again within lease + 1 s; back with its data: exact sums", plan{}, killNode},
+		{"kill-memory", "the same with durability memory, and it stays away: nothing doubled, missing only what it had alone", plan{}, killNodeMemory},
 		{"kill-database", "the same with durability database: nothing missing", plan{}, killNodeDatabase},
 		{"pgkill", "Postgres killed with -9 and restarted, several times, once for longer than a lease: exact sums", plan{}, killPostgres},
 		{"pgcut", "connections to Postgres cut in the middle of flushes, just before the reply to a commit among others: exact sums", plan{proxies: true}, cutPostgres},
@@ -36,7 +37,9 @@ func scenarios() []scenario {
 		{"pause", "a node stopped (SIGSTOP) for longer than its lease, then continued: counting again within lease + 1 s, exact sums", plan{}, pauseNode},
 		{"split", "one of three nodes cut off from the others, not from Postgres: exact sums after the heal", plan{spaces: true}, splitNodes},
 		{"storm", "two of these at a time, drawn by the seed, and restarts in between: not one failed request, exact sums", plan{proxies: true}, storm},
-		{"restart", "all nodes stopped and started: exact sums. All killed at once: nothing doubled, nothing lost that Postgres had", plan{}, restartAll},
+		{"restart", "all nodes stopped and started: exact sums. All killed at once, at durability disk: nothing missing", plan{}, restartAll},
+		{"restart-memory", "all nodes killed at once, at durability memory: nothing doubled, nothing lost that Postgres had", plan{}, restartMemory},
+		{"outage", "Postgres away until every node refuses: memory stays flat for as long as it lasts; then exact sums", plan{flags: outageFlags()}, outageFlat},
 	}
 }
 

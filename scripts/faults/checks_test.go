@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -227,5 +229,37 @@ func TestReport_IsBrokenByOnePromiseAndSkippedByAMissingTool(t *testing.T) {
 	}
 	if text := out.String(); strings.Count(text, "\n") != 3 || !strings.Contains(text, "not run") {
 		t.Error(text)
+	}
+}
+
+func TestChanges_CountsKeysThatHaveLessAndMore(t *testing.T) {
+	had := map[string]counter{"same": {value: 1}, "less": {value: 2}, "gone": {value: 3}, "more": {value: 4}}
+	has := map[string]counter{"same": {value: 1}, "less": {value: 1}, "more": {value: 5}, "new": {value: 1}}
+	if less, more := changes(had, has); less != 2 || more != 2 {
+		t.Errorf("less %d, more %d", less, more)
+	}
+}
+
+func TestReadOutcomes_TakesOneLineForEachIncrement(t *testing.T) {
+	lines := func(n int, more string) *bufio.Scanner {
+		return bufio.NewScanner(strings.NewReader(strings.Repeat("{\"status\":503,\"errors\":{}}\n", n) + more))
+	}
+	got, err := readOutcomes(lines(floodBatch-3, "{\"status\":202}\n{\"status\":202,\"counted\":\"later\"}\n{\"status\":504}\n"))
+	if want := (floodSums{accepted: 2, later: 1, refused: floodBatch - 3, unknown: 1}); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, more := range []string{"", "{\"status\":422}\n", "no JSON\n"} {
+		if _, err := readOutcomes(lines(floodBatch-1, more)); err == nil {
+			t.Errorf("behind the others comes %q: no error", more)
+		}
+	}
+}
+
+func TestResidentOf_TellsTheMemoryOfALiveProcess(t *testing.T) {
+	if n, err := residentOf(os.Getpid()); err != nil || n < 1<<20 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := residentOf(1 << 30); err == nil {
+		t.Error("no error for a process that there is not")
 	}
 }

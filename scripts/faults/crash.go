@@ -16,10 +16,19 @@ const (
 	lateFlush     = 200 * time.Millisecond // for a flush to end whose node is dead
 )
 
-func killNode(ctx context.Context, t *trial) error         { return kill(ctx, t, "") }
-func killNodeDatabase(ctx context.Context, t *trial) error { return kill(ctx, t, "database") }
+// Durabilities of a load.
+const (
+	onDisk     = "" // the nodes' default: nothing answered is lost as long as disks are not
+	inMemory   = "memory"
+	inDatabase = "database"
+)
 
-// kill ends a node at once under load of a durability; "" is the nodes' default, memory.
+func killNode(ctx context.Context, t *trial) error         { return kill(ctx, t, onDisk) }
+func killNodeMemory(ctx context.Context, t *trial) error   { return kill(ctx, t, inMemory) }
+func killNodeDatabase(ctx context.Context, t *trial) error { return kill(ctx, t, inDatabase) }
+
+// kill ends a node at once under load of a durability. On disk it comes back, with its log, since what only its log holds is not in
+// totals before that.
 func kill(ctx context.Context, t *trial, durability string) error {
 	victim := t.pick()
 	samples := t.watch(ctx, victim)
@@ -50,23 +59,46 @@ func kill(ctx context.Context, t *trial, durability string) error {
 		return err
 	}
 	t.inTime(counting, totals)
+	if durability == onDisk {
+		if err := t.revive(ctx, victim); err != nil {
+			return err
+		}
+	}
 	t.keepUp(ctx, l)
 	res, a, err := t.settle(ctx, l)
 	if err != nil {
 		return err
 	}
 	t.settleProbes(ctx, ready)
-	if durability != "" {
+	if durability != inMemory {
 		t.exact(res, a)
-		return nil
+	}
+	if durability == inDatabase {
+		return nil // until the lease has run out, its keys have nobody who brings them to Postgres: more fails
 	}
 	t.rep.promise(res.Failed <= int64(t.opt.connections), "failed are at most what was under way at the dead node: %d, on %d connections", res.Failed, t.opt.connections)
+	if durability == onDisk {
+		return nil
+	}
 	samples.end()
 	if flushed.IsZero() {
 		flushed = l.began // nothing yet
 	}
 	t.rep.note("%s died %.2f s after its last flush began", victim.Name, died.Sub(flushed).Seconds())
 	t.loss(a, owned, samples.mostLost(res, flushed))
+	return nil
+}
+
+// revive starts a killed node with the data that it had.
+func (t *trial) revive(ctx context.Context, m *member) error {
+	began := time.Now()
+	if err := t.launch(m); err != nil {
+		return err
+	}
+	if err := t.awaitBalance(ctx); err != nil {
+		return err
+	}
+	t.rep.note("%s is back with its log and its share, %.2f s after its start", m.Name, time.Since(began).Seconds())
 	return nil
 }
 

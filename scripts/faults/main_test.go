@@ -56,7 +56,7 @@ func TestRun_KeepsThePromisesOnRealProcessesWhenConnectionsToPostgresAreCut(t *t
 	if status != rig.Kept {
 		t.Fatalf("exit status %d\n%s%s", status, &errs, &out)
 	}
-	for _, want := range []string{"seed 7", "it was hit: ", "answered were exactly ", "exit status 0", "pgcut: kept"} {
+	for _, want := range []string{"seed 7", "it was hit: ", "answered were exactly ", "kept: pinocchio audit: values: ", "exit status 0", "pgcut: kept"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in:\n%s", want, &out)
 		}

@@ -44,6 +44,7 @@ func (t *trial) newMember(name string) (*member, error) {
 	log := filepath.Join(t.folder, name+".log")
 	m := &member{Node: rig.Node{
 		Program: t.bin, Name: name, Store: t.pg.URL(database), Data: log + ".data", Log: log, Lease: t.opt.lease,
+		Flags: t.plan.flags,
 	}}
 	host := "127.0.0.1"
 	if t.network != nil {

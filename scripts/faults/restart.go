@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"syscall"
 	"time"
 
@@ -15,9 +14,22 @@ func restartAll(ctx context.Context, t *trial) error {
 	if err := t.stopAll(ctx); err != nil {
 		return err
 	}
-	if err := t.crashAll(ctx); err != nil {
+	if err := t.crashAll(ctx, onDisk); err != nil {
 		return err
 	}
+	return t.goOn(ctx)
+}
+
+// restartMemory kills all nodes of a load whose answers did not wait for a log.
+func restartMemory(ctx context.Context, t *trial) error {
+	if err := t.crashAll(ctx, inMemory); err != nil {
+		return err
+	}
+	return t.goOn(ctx)
+}
+
+// goOn loads nodes that have just come back.
+func (t *trial) goOn(ctx context.Context) error {
 	// What is there after the crash is a base like any other: a load on top of it is exact.
 	l, err := t.startWitnessed(ctx, t.members, t.members, nil)
 	if err != nil {
@@ -101,11 +113,13 @@ func (t *trial) totalsAreThere(ctx context.Context, after string) error {
 	return nil
 }
 
-// crashAll kills all nodes at the same moment under load, and starts them again.
-func (t *trial) crashAll(ctx context.Context) error {
+// crashAll kills all nodes at the same moment under load of a durability, and starts them again with their data.
+func (t *trial) crashAll(ctx context.Context, durability string) error {
 	row := t.rep.row
 	// The reading of totals begins while the nodes are dead.
-	l, err := t.startLoad(ctx, t.members, func(o *bench.Options) { o.VerifyTimeout = t.opt.lease + verifyLimit })
+	l, err := t.startLoad(ctx, t.members, func(o *bench.Options) {
+		o.Durability, o.VerifyTimeout = durability, t.opt.lease+verifyLimit
+	})
 	if err != nil {
 		return err
 	}
@@ -126,7 +140,7 @@ func (t *trial) crashAll(ctx context.Context) error {
 	if err := t.startAll(ctx); err != nil {
 		return err
 	}
-	_, a, err := t.settle(ctx, l)
+	res, a, err := t.settle(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -134,20 +148,31 @@ func (t *trial) crashAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	different := 0
-	for key, c := range had {
-		if has[key].value != c.value {
-			different++
-		}
+	less, more := changes(had, has)
+	t.rep.promise(less == 0, "what Postgres had when the last node died is still there (%d keys have less); the logs brought more to %d keys", less, more)
+	if durability == inMemory {
+		t.rep.note("missing: %d, in %d keys: what all three nodes had in memory only", total(a.missing), len(a.missing))
+	} else {
+		t.exact(res, a)
 	}
-	if len(has) != len(had) {
-		return errors.New("counters came or went while nobody counted")
-	}
-	t.rep.promise(different == 0, "what Postgres had when the last node died is what there is (%d keys differ)", different)
-	t.rep.note("missing: %d, in %d keys: what all three nodes had in memory only", total(a.missing), len(a.missing))
 	failed := t.rep.row.failed - row.failed
 	// They die one after another: a connection may lose one request with each.
 	t.rep.promise(failed <= int64(t.opt.connections*len(t.members)), "failed are at most what was under way: %d, on %d connections that saw %d nodes die",
 		failed, t.opt.connections, len(t.members))
 	return t.totalsAreThere(ctx, "the crash")
+}
+
+// changes counts the keys that have less than before, and more. The load only adds.
+func changes(had, has map[string]counter) (less, more int) {
+	for key, c := range had {
+		if has[key].value < c.value {
+			less++
+		}
+	}
+	for key, c := range has {
+		if c.value > had[key].value {
+			more++
+		}
+	}
+	return less, more
 }

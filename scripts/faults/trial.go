@@ -23,8 +23,9 @@ const (
 
 // plan is what a scenario needs beside Postgres and nodes.
 type plan struct {
-	proxies bool // one between each node and Postgres
-	spaces  bool // a network namespace for each node
+	proxies bool     // one between each node and Postgres
+	spaces  bool     // a network namespace for each node
+	flags   []string // of the nodes, beside the usual ones
 }
 
 // trial is one run of a scenario: a Postgres, a cluster, and what came of it. Its methods are for one goroutine, unless

@@ -2,14 +2,28 @@ package check
 
 import "github.com/pinocchio-nose/pinocchio/scripts/chaos/history"
 
-// Risks says which lives of nodes ended without a last flush, and until when (ns of the history's clock) all that such a life had
-// accepted is known to be in the table. A life that is missing here lost nothing.
-type Risks map[history.Life]int64
+// Risks says which lives of nodes ended without a last flush. A life that is missing here lost nothing.
+type Risks map[history.Life]Risk
 
-// endangered says whether what the call's node held may have gone with it.
-func (r Risks) endangered(c *history.Call) bool {
-	safe, killed := r[c.Life]
-	return killed && c.End > safe
+// Risk is what may have gone with a life.
+type Risk struct {
+	Safe int64 // all that it had accepted by then (ns of the history's clock) is known to be in the table
+	Disk bool  // its log is gone too
+}
+
+// survives says whether what the call promises outlives the node that answered, by its durability alone.
+func (r Risks) survives(c *history.Call) bool {
+	risk, ended := r[c.Life]
+	switch {
+	case !ended || c.End <= risk.Safe:
+		return true
+	case c.Outcome == history.Held:
+		return false // only that process is known to hold it, and maybe not in its log
+	case risk.Disk:
+		return c.Level >= history.Replica && c.Outcome == history.Answered // later: nobody else is said to hold it
+	default:
+		return c.Level >= history.Disk
+	}
 }
 
 // Bound is what the answers allow one key's value to be, in the table and in the service, with every increment at its own sign.
@@ -63,20 +77,12 @@ func Bounds(calls []history.Call, risks Risks) map[string]*Bound {
 	return bounds
 }
 
-// learn takes one more call of the increment. What is answered at disk or above survives its node; what is merely held
-// does not.
+// learn takes one more call of the increment.
 func (f *fate) learn(c *history.Call, risks Risks) {
-	survives := !risks.endangered(c)
 	switch c.Outcome {
-	case history.Answered, history.Later:
-		f.answered = true
-		if c.Level >= history.Disk || survives {
-			f.sure = true
-		} else {
-			f.risked = true
-		}
-	case history.Held:
-		if survives {
+	case history.Answered, history.Later, history.Held:
+		f.answered = f.answered || c.Outcome != history.Held
+		if risks.survives(c) {
 			f.sure = true
 		} else {
 			f.risked = true

@@ -12,7 +12,8 @@ const limit = 10 * time.Second
 var (
 	stayed = history.Life{Node: 0, Nth: 1}
 	killed = history.Life{Node: 1, Nth: 1}
-	risks  = Risks{killed: 100}
+	gone   = history.Life{Node: 2, Nth: 1} // with its disk
+	risks  = Risks{killed: {Safe: 100}, gone: {Safe: 100, Disk: true}}
 )
 
 // op is an increment of key "k" that ends at the moment.
@@ -52,6 +53,14 @@ func TestBounds_AllowTheLossOnlyOfWhatAKilledNodeMayHaveHeldAlone(t *testing.T) 
 		"replica, killed":             {op(1, history.Replica, history.Answered, 3, killed, 101), 3, 0},
 		"held, killed":                {op(1, history.Database, history.Held, 3, killed, 101), 0, 3},
 		"held, not killed":            {op(1, history.Database, history.Held, 3, stayed, 101), 3, 0},
+		"memory, lost":                {op(1, history.Memory, history.Answered, 3, gone, 101), 0, 3},
+		"disk, lost, late":            {op(1, history.Disk, history.Answered, 3, gone, 101), 0, 3},
+		"disk, lost, known to be":     {op(1, history.Disk, history.Answered, 3, gone, 100), 3, 0},
+		"disk, later, lost":           {op(1, history.Disk, history.Later, 3, gone, 101), 0, 3},
+		"replica, lost":               {op(1, history.Replica, history.Answered, 3, gone, 101), 3, 0},
+		"replica, later, lost":        {op(1, history.Replica, history.Later, 3, gone, 101), 0, 3},
+		"database, lost":              {op(1, history.Database, history.Answered, 3, gone, 101), 3, 0},
+		"held, lost":                  {op(1, history.Database, history.Held, 3, gone, 101), 0, 3},
 		"unknown":                     {op(1, history.Database, history.Unknown, 3, stayed, 101), 0, 0},
 	} {
 		b := Bounds([]history.Call{c.call}, risks)["k"]

@@ -26,6 +26,7 @@ func kinds() []stream {
 	return []stream{
 		{Kill, 20 * time.Second, onNode(100*time.Millisecond, 15*time.Second)},
 		{Pause, 15 * time.Second, onNode(100*time.Millisecond, 30*time.Second)},
+		{Lose, 60 * time.Second, onNode(100*time.Millisecond, 15*time.Second)},
 		{Leave, 60 * time.Second, onNode(time.Second, 15*time.Second)},
 		{Join, 60 * time.Second, drawJoin},
 		{Split, 40 * time.Second, drawSplit},

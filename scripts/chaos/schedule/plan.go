@@ -16,6 +16,7 @@ type Kind string
 const (
 	Kill      Kind = "kill"       // SIGKILL of a node, restart under its name after For
 	Pause     Kind = "pause"      // SIGSTOP, SIGCONT after For
+	Lose      Kind = "lose"       // SIGKILL of a node whose data are deleted, start under its name after For
 	Leave     Kind = "leave"      // SIGTERM, back after For
 	Join      Kind = "join"       // one more node, which leaves after For
 	Split     Kind = "split"      // the nodes of Group and the others do not hear each other

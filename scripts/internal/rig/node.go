@@ -22,6 +22,7 @@ type Node struct {
 	Secret             string // file of the cluster's secret; "": none
 	Log                string // file of what its processes say
 	Lease              time.Duration
+	Flags              []string // of "pinocchio serve", beside those that the others give
 	Env                []string // NAME=value, beside this program's own
 }
 
@@ -80,5 +81,5 @@ func (n *Node) arguments() ([]string, error) {
 	if n.Data != "" {
 		args = append(args, "--data", n.Data)
 	}
-	return args, nil
+	return append(args, n.Flags...), nil
 }

@@ -51,8 +51,8 @@ func TestNode_IsServedAsItIsDescribedAndItsLogGoesOn(t *testing.T) {
 	if first != bare {
 		t.Errorf("it says %q", first)
 	}
-	n.Data, n.Secret = "folder", "file"
-	want := bare + "--- once more\n" + strings.TrimSuffix(bare, "\n") + " --secret-file file --data folder\n"
+	n.Data, n.Secret, n.Flags = "folder", "file", []string{"--more", "1"}
+	want := bare + "--- once more\n" + strings.TrimSuffix(bare, "\n") + " --secret-file file --data folder --more 1\n"
 	if got := says(t, n, "--- once more"); got != want {
 		t.Errorf("the log is %q, want %q", got, want)
 	}
