@@ -45,7 +45,7 @@ func (l *losses) open(folder string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read which operations are known to be lost: %w", err)
+		return fmt.Errorf("read which operations are known to be lost (choose another folder with --data): %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
