@@ -42,8 +42,9 @@ test: manifests ## all tests; finds or installs the Postgres server and the brow
 	scripts/need postgres chromium
 	$(WITH_POSTGRES) CGO_ENABLED=0 go test -count=1 -timeout 10m ./...
 
-manifests: ## the Kubernetes manifests against the types of Kubernetes, in a module of their own
+manifests: ## the Kubernetes manifests against the types of Kubernetes, alerts with Prometheus' own engine; each in a module of its own
 	cd deploy/kubernetes/check && CGO_ENABLED=0 go test -count=1 ./...
+	cd deploy/prometheus/check && CGO_ENABLED=0 go test -count=1 ./...
 
 race: ## all tests under the race detector
 	scripts/need postgres race chromium

@@ -16,7 +16,7 @@ type AuditFigures struct {
 	Operations uint64          `json:"operations"` // numbered: the sum of Given
 	Pending    uint64          `json:"pending"`    // operations that the store is not known to have: Operations - the sum of Persisted
 	Lost       uint64          `json:"lost"`       // operations that are known to be lost: the store lacks them, and nobody holds them any more
-	LostPast   uint64          `json:"lost_past"`  // the same, of past processes whose log this one resends
+	LostPast   uint64          `json:"lost_past"`  // the same, of past processes
 	Refused    uint64          `json:"refused"`    // increments answered as accepted that would have left the range of a counter
 	Resending  []string        `json:"resending"`  // past processes whose log this one resends
 	Partitions []AuditCounting `json:"partitions"`
@@ -31,10 +31,10 @@ type AuditCounting struct {
 
 // Audit returns this process's figures, without waiting for anybody.
 func (n *Node) Audit() AuditFigures {
-	past := n.lostPast.Load() // before lostOps, of which it is a part
+	lost, past := n.losses.count(n.id)
 	f := AuditFigures{
 		Cluster: n.cfg.Cluster, Node: n.cfg.Name, ID: n.ID(),
-		Lost: n.count.lostOps.Get() - past, LostPast: past, Refused: n.count.unreported.Get(),
+		Lost: lost, LostPast: past, Refused: n.count.unreported.Get(),
 		Resending: []string{}, Partitions: make([]AuditCounting, 0, len(n.slots.all)),
 	}
 	n.slots.each(func(sl *slot, p *counter.Partition) {

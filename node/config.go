@@ -121,7 +121,8 @@ func (c *Config) Validate() error {
 	bad(c.MaxCounters < 1000, "max counters is %d, must be at least 1000", c.MaxCounters)
 	bad(c.Durability < Memory || c.Durability > Database, "the durability must be memory, disk, replica or database")
 	bad(c.Durability == Disk && c.DataDir == "", "durability disk needs a folder for the log: set --data")
-	between("the retention of idempotency keys", c.KeepIDs, time.Second, 365*24*time.Hour)
+	// Who got no answer tries again when a dead owner's lease has run out and its request has timed out: the key must be known then.
+	between("the retention of idempotency keys", c.KeepIDs, c.LeaseTTL+c.OwnerTimeout+c.StoreTimeout, 365*24*time.Hour)
 	bad(c.MaxIDs < 1000, "max ids is %d, must be at least 1000", c.MaxIDs)
 	bad(c.MaxPendingBytes < 1<<20, "max pending bytes is %d, must be at least 1 MiB", c.MaxPendingBytes)
 	bad(c.KeepPersisted != 0 && c.KeepPersisted < c.FlushInterval, "what is kept for a database that comes back from an older state must last for a flush interval, or be off (0)")

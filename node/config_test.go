@@ -38,6 +38,7 @@ func TestConfig_NamesEveryFaultAtOnce(t *testing.T) {
 		"store timeout is 0s":               func(c *Config) { c.StoreTimeout = 0 },
 		"drain timeout is 1ms":              func(c *Config) { c.DrainTimeout = time.Millisecond },
 		"retention is 1m":                   func(c *Config) { c.Retention = time.Minute },
+		"idempotency keys is 12.999s":       func(c *Config) { c.KeepIDs = 13*time.Second - time.Millisecond },
 		"max pending is 999":                func(c *Config) { c.MaxPending = 999 },
 		"max counters is 0":                 func(c *Config) { c.MaxCounters = 0 },
 		"memory, disk, replica or database": func(c *Config) { c.Durability = Database + 1 },

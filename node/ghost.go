@@ -26,6 +26,7 @@ type ghost struct {
 	parts  []*ghostPart
 	count  int          // operations at the start
 	sure   bool         // the store has had everything for a while
+	torn   bool         // some of it cannot be counted: the log stays
 	whole  bool         // nobody else holds anything of the process: it is closed in the end
 	remove func() error // when the store has everything
 	close  func() error // when this process ends before
@@ -108,6 +109,9 @@ func (g *ghost) finished() bool {
 // finish forgets the past process: first what it left, then its row, since the row without the log harms nobody.
 func (g *ghost) finish(ctx context.Context) error {
 	n := g.node
+	if g.torn {
+		return g.close()
+	}
 	n.log.Info("the store has everything that a past process of this node left", "origin", g.origin)
 	if err := g.remove(); err != nil {
 		n.log.Warn("could not remove the log of a past process; it will be resent at the next start, which is harmless", "error", err)
@@ -240,16 +244,7 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	}
 	switch p.Take(epoch, a) {
 	case counter.Diverge:
-		g.node.count.lostOps.Add(int(p.Persisted() - a.Applied))
-		g.node.lostPast.Add(p.Persisted() - a.Applied)
-		if !g.whole { // copies: no reason for this node to stop, and to be told once
-			p.done, p.gap = true, true
-			g.node.log.Error("copies of a past process cannot be counted, as the database came back from a state older than the first of them",
-				"origin", g.origin, "partition", p.ID(), "from", a.Applied+1, "to", p.Persisted())
-			return nil
-		}
-		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
-			"the database came back from a state older than what is kept", a.Applied+1, p.Persisted(), g.origin, p.ID())
+		return g.giveUp(p, a.Applied)
 	case counter.Lookup:
 		g.node.refresh()
 	case counter.Later:
@@ -259,6 +254,30 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 	}
 	// With a lease in doubt, somebody else may be the owner by now, and have more than this one.
 	p.done = a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted
+	return nil
+}
+
+// giveUp ends what the ghost does for a partition of which the store lacks operations that the ghost does not hold: those behind them cannot
+// be counted without them (R2). The process that finds it out stops and says so; one that is started again counts on without them.
+// Of copies, the log of their process may hold what is missing, which is sent when that one is back.
+func (g *ghost) giveUp(p *ghostPart, has uint64) error {
+	if !g.whole {
+		g.node.log.Error("copies of a past process cannot be counted, as the database came back from a state older than the first of them",
+			"origin", g.origin, "partition", p.ID(), "first", has+1, "last", p.Persisted())
+		p.done, p.gap = true, true
+		return nil
+	}
+	told := g.node.noteLost(g.origin, p.ID(), has+1, max(p.Persisted(), p.Last()))
+	if !told {
+		return fmt.Errorf("the store lacks operations %d to %d of process %s in partition %d, and its log does not hold them either: "+
+			"the database came back from a state older than what is kept. Restore a newer state, or start the node again to count on without them and the %d after them",
+			has+1, p.Persisted(), g.origin, p.ID(), p.Pending())
+	}
+	if !p.done {
+		g.node.log.Error("counting on without operations that are lost; their log stays for a database that has a newer state",
+			"origin", g.origin, "partition", p.ID(), "first", has+1, "last", p.Last())
+	}
+	p.done, g.torn = true, true
 	return nil
 }
 

@@ -35,7 +35,7 @@ func families() expo.Table {
 		{Name: "pinocchio_log_sync_seconds", Type: h, Help: "Time of one write and fsync of the log on disk."},
 		{Name: "pinocchio_idempotent_replays_total", Type: c, Help: "Increments that repeated one with the same idempotency key, and added nothing, as far as this node found out itself."},
 		{Name: "pinocchio_store_rewinds_total", Type: c, Help: "Signs seen that the database came back from an older state."},
-		{Name: "pinocchio_lost_operations_total", Type: c, Help: "Operations that were accepted and are known to be lost."},
+		{Name: "pinocchio_lost_operations_total", Type: c, Help: "Operations that were accepted and are known to be lost, by this process or those before it with its folder."},
 		{Name: "pinocchio_pending_age_seconds", Type: g, Help: "Age of the oldest pending operation, to a flush interval."},
 		{Name: "pinocchio_counters_in_memory", Type: g, Help: "Counters that this node keeps as their owner, by state: all, or dirty (with changes that the store does not have)."},
 		{Name: "pinocchio_loads_total", Type: c, Help: "Counters read from the store because their total was asked for."},
@@ -73,7 +73,7 @@ type instruments struct {
 	flushRows, flushRetries, unknowns, quarantined    *metrics.Counter
 	conflicts, unreported                             *metrics.Counter
 	storeFailures, peerFaults, strangers, mangled     *metrics.Counter
-	lostOps, replayed, rewinds                        *metrics.Counter
+	replayed, rewinds                                 *metrics.Counter
 	repeated, misdirected, forged                     *metrics.Counter
 	flushDuration, logSync                            *expo.Histogram
 	commands                                          map[commandKind]*metrics.Counter
@@ -107,7 +107,6 @@ func newInstruments() *instruments {
 		mangled:            s.NewCounter("pinocchio_peer_mangled_total"),
 		rewinds:            s.NewCounter("pinocchio_store_rewinds_total"),
 		replayed:           s.NewCounter("pinocchio_idempotent_replays_total"),
-		lostOps:            s.NewCounter("pinocchio_lost_operations_total"),
 		repeated:           s.NewCounter(`pinocchio_peer_replayed_total{kind="repeated"}`),
 		misdirected:        s.NewCounter(`pinocchio_peer_replayed_total{kind="misdirected"}`),
 		forged:             s.NewCounter("pinocchio_peer_forged_answers_total"),
@@ -148,6 +147,8 @@ func (n *Node) writeGauges(w io.Writer) {
 	gauge("pinocchio_pending_bytes", n.slots.bytes.Load())
 	gauge("pinocchio_kept_bytes", n.slots.kept.Load())
 	n.writeLogGauges(gauge)
+	mine, others := n.losses.count(n.id)
+	gauge("pinocchio_lost_operations_total", mine+others)
 	gauge(`pinocchio_counters_in_memory{state="all"}`, t.counters)
 	gauge(`pinocchio_counters_in_memory{state="dirty"}`, t.dirty)
 	gauge("pinocchio_lease_trusted", bit(n.lease.trusted()))

@@ -63,7 +63,7 @@ type Node struct {
 	fenced    atomic.Int64           // partitions lost before their flush, since the last round
 	closing   sync.WaitGroup         // links that end in the background
 	haunting  sync.Map               // origins of ghosts that still resend
-	lostPast  atomic.Uint64          // operations of past processes among the lost ones
+	losses    losses                 // operations that are known to be lost
 
 	// Only the control loop uses these.
 	expiredSince  map[counter.Origin]time.Time
@@ -99,6 +99,7 @@ func New(cfg Config) (*Node, error) {
 		wanted: make(chan struct{}, 1),
 		digest: digest(cfg),
 		fatal:  make(chan error, 1),
+		losses: losses{known: make(map[stream]span)},
 
 		expiredSince: make(map[counter.Origin]time.Time),
 	}

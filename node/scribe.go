@@ -64,6 +64,9 @@ func (n *Node) openLog() error {
 	if n.cfg.DataDir == "" {
 		return nil
 	}
+	if err := n.losses.open(n.cfg.DataDir); err != nil {
+		return err
+	}
 	olds, err := journal.Recover(n.logConfig())
 	if err != nil {
 		return fmt.Errorf("the log on disk (choose another folder with --data): %w", err)

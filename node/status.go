@@ -178,10 +178,10 @@ func (n *Node) tooOld(partition uint32, had, has uint64) {
 	err := fmt.Errorf("the database came back from an older state: of this node's operations in partition %d it has %d, and once had %d; "+
 		"those between are not kept for longer than %v and are missing. Restore a newer state, or start the node again to count on without them",
 		partition, has, had, n.cfg.KeepPersisted)
+	n.noteLost(n.id, partition, has+1, had) // now: it is the next process that shows it
 	if n.doomed.Swap(true) {
 		return // it is ending already
 	}
 	n.count.conflicts.Inc()
-	n.count.lostOps.Add(int(had - has))
 	n.fatal <- err
 }

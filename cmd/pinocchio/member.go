@@ -31,6 +31,8 @@ type settings struct {
 	MaxPending    int           `default:"2000000" help:"Operations a node may hold for the store; beyond it increments get 503."`
 	MaxPendingMB  int           `name:"max-pending-mb" default:"512" help:"Memory in MiB that these operations may take."`
 	KeepPersisted time.Duration `default:"10s" help:"For how long operations are kept although the store has them, to be sent again when the database comes back from an older state. 0: not at all."`
+	KeepIDs       time.Duration `name:"keep-ids" default:"24h" help:"For how long the store remembers idempotency keys: a repeat within that time counts once. At least the lease, --owner-timeout and --store-timeout together; the same on all nodes."`
+	Retention     time.Duration `default:"720h" help:"For how long the store remembers a process that vanished; its log is not taken after that."`
 	MaxCounters   int           `default:"4000000" help:"Counters a node keeps in memory although the store has them."`
 	DrainDelay    time.Duration `default:"1s" help:"How long a stopping node still serves, not ready, so that clients go elsewhere."`
 	DrainTimeout  time.Duration `default:"15s" help:"How long a stopping node tries to flush."`
@@ -47,6 +49,7 @@ func (s *settings) config(log *slog.Logger) node.Config {
 	c.OwnerTimeout, c.StoreTimeout, c.DrainTimeout = s.OwnerTimeout, s.StoreTimeout, s.DrainTimeout
 	c.MaxPending, c.MaxCounters = s.MaxPending, s.MaxCounters
 	c.MaxPendingBytes, c.KeepPersisted = s.MaxPendingMB<<20, s.KeepPersisted
+	c.KeepIDs, c.Retention = s.KeepIDs, s.Retention
 	c.Logger = log
 	c.Durability = map[string]node.Durability{
 		"memory": node.Memory, "disk": node.Disk, "replica": node.Replica, "database": node.Database,

@@ -7,6 +7,7 @@ func nodeSuites() []suite {
 		nodeSuite("TestCluster_CountsWhatAProcessSentThatTheDatabaseForgot|TestCluster_IsExactAfterTheDatabaseWentBackInTime|TestCluster_FindsOutWithoutAnIncrement", nodeRewindMutants),
 		nodeSuite("TestNode_StartsAfreshWhenSomebodyElse", nodeOvertakenMutants),
 		nodeSuite("TestNode_KeepsForTheTimeThatTheStoreStands|TestNode_LetsAPartitionOfConflictWait", nodeKeptMutants),
+		nodeSuite("TestNode_ShowsWhatTheProcessBefore|TestLosses_", nodeLossesMutants),
 		nodeSuite("TestLease_|TestCluster_TellsATotalAsStale|TestNode_TrustsALeaseAgain|TestCluster_TellsAtEveryNodeThatAnOwnerDoubts", nodeLeaseMutants),
 		nodeSuite("TestNode_ClaimsFromWhoIsGone|TestNode_GivesANewGrace|TestCluster_HandsNothingOverForARing", nodeClaimMutants),
 		nodeSuite("TestCluster_TellsNoTotalWithoutWhatWasAnswered", nodeSettleMutants),
@@ -43,6 +44,7 @@ const (
 	stopFile    = "node/stop.go"
 	scribeFile  = "node/scribe.go"
 	resendFile  = "node/ghost.go"
+	lossesFile  = "node/losses.go"
 	copierFile  = "node/copier.go"
 	copiesFile  = "node/copies.go"
 	onceFile    = "node/once.go"
@@ -141,6 +143,15 @@ var nodeDiskMutants = []mutant{
 		"a.Code == counter.OK && !a.Doubt && p.Pending()", "a.Code == counter.OK && p.Pending()")},
 	{"a past process's log goes when the owners have taken it", "node", resendFile, one(
 		"a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted\n", "a.Code == counter.OK\n")},
+}
+
+var nodeLossesMutants = []mutant{
+	{"what is lost is forgotten with the process", "node", lossesFile, one(
+		"	return told, l.write()\n", "	return told, nil\n")},
+	{"a node stops at every start for what is lost", "node", resendFile, one(
+		"	if !told {\n", "	if !told || g.whole {\n")},
+	{"an older state than the one that was told of passes for it", "node", lossesFile, one(
+		"told = found && was.first <= lost.first; found", "told = found; found")},
 }
 
 var nodeReplicaMutants = []mutant{
