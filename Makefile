@@ -56,12 +56,14 @@ cover: ## all tests, with the share of statements that they reach
 	$(WITH_POSTGRES) CGO_ENABLED=0 go test -count=1 -timeout 20m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
 	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
 
-# The race detector and the coverage share one run of the tests.
-check: lint manifests ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent
+# The race detector and the coverage share one run of the tests. It is slow, so that run plays few seeds of the simulation; those that
+# must take each rare path come after it.
+check: lint manifests ## everything that a change must pass: lint, race detector, coverage of at least COVERAGE_MIN percent, the simulation
 	scripts/need postgres race chromium
 	mkdir -p .run
 	$(WITH_POSTGRES) CGO_ENABLED=1 go test -race -count=1 -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$(PROFILE) ./...
 	scripts/coverage $(PROFILE) $(COVERAGE_MIN)
+	CGO_ENABLED=0 go test -count=1 ./internal/sim
 
 bench: build ## load on the running cluster, verified: TARGETS="URL ..." BENCH="flags of pinocchio bench"
 	./bin/pinocchio bench $(addprefix --target ,$(TARGETS)) $(BENCH)

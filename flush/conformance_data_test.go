@@ -79,6 +79,27 @@ func testFlushTriggerDrops(t *testing.T, f *fixture) {
 	unchanged(t, s, request(id, batch(0, id, 0, 1, "good", 1, "bad", 1)), "27000")
 }
 
+// What moves no ledger row must add no delta, whoever is in the way: here a trigger, which no lock keeps out.
+func testFlushTriggerDropsMove(t *testing.T, f *fixture) {
+	s := f.open(t)
+	id := member(t, s, 0, 1)
+	apply(t, s, request(id, batch(0, id, 0, 1, "a", 1)))
+	f.query(t, f.sql(`create function dropped() returns trigger language plpgsql as $$ begin return null; end $$;
+		create trigger dropped before insert or update on ledger for each row when (new.number = 13) execute function dropped()`,
+		`create trigger dropped before insert on ledger when new.number = 13 begin select raise(ignore); end`))
+	for name, b := range map[string]flush.Batch{
+		"a row that stands": batch(0, id, 1, 13, "a", 1), "a new row": batch(1, id, 0, 13, "b", 1),
+	} {
+		before := contents(t, s)
+		if res, err := s.Flush(t.Context(), request(id, b)); err == nil {
+			t.Errorf("%s: %+v without an error", name, res)
+		}
+		if after := contents(t, s); after != before {
+			t.Errorf("%s: before %s\nafter %s", name, before, after)
+		}
+	}
+}
+
 func testFlushQuarantine(t *testing.T, f *fixture) {
 	s := f.open(t)
 	id := member(t, s, 0, 4)

@@ -53,6 +53,7 @@ var conformance = []struct {
 	{"Flush_RefusesKeysThatAreNotText", testFlushNotText},
 	{"Flush_RefusesWhatATriggerRefuses", testFlushTrigger},
 	{"Flush_RefusesWhatATriggerDrops", testFlushTriggerDrops},
+	{"Flush_WritesNothingWhenATriggerDropsALedgerRow_R3", testFlushTriggerDropsMove},
 	{"Flush_SetsDeltasAsideWhenQuarantined", testFlushQuarantine},
 	{"Flush_ChangesNothingWhenDry", testFlushDry},
 	{"Flush_WritesNothingWhenItsContextHasEnded", testFlushContextEnded},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -174,5 +175,19 @@ func TestFlusherOptions_TakeDefaultsForWhatIsZero(t *testing.T) {
 	o := FlusherOptions{MinBackoff: 3 * time.Second}.withDefaults()
 	if o.Interval != time.Second || o.MaxKeys != 20_000 || o.Concurrency != 2 || o.MaxBackoff != 3*time.Second || o.Logger == nil {
 		t.Errorf("%+v", o)
+	}
+}
+
+// The rows of a batch move together or not at all: one at its end, and another one not, is no proof of anything.
+func TestFlusher_TakesABatchForAppliedOnlyWhenAllItsRowsStandAtTheirEnds_R3(t *testing.T) {
+	one, two := uuid.UUID{1}, uuid.UUID{2}
+	b := Batch{Partition: 1, Epoch: 1, Moves: []Move{{Origin: one, From: 0, To: 5}, {Origin: two, From: 3, To: 4}}}
+	for at, want := range map[[2]uint64]Verdict{
+		{5, 4}: Committed, {5, 2}: Conflict, {1, 4}: Conflict, {5, 9}: Conflict,
+	} {
+		s := index(&Result{Ledger: []Mismatch{{Partition: 1, Origin: one, Number: at[0]}, {Partition: 1, Origin: two, Number: at[1]}}})
+		if o, ok := s.resolve(&b); !ok || o.Verdict != want {
+			t.Errorf("rows at %v: verdict %d, %v, want %d", at, o.Verdict, ok, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package flush_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -16,6 +17,10 @@ func TestMain(m *testing.M) {
 	if arguments := os.Getenv(childEnv); arguments != "" {
 		fmt.Fprintln(os.Stderr, runChild(arguments))
 		os.Exit(1)
+	}
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" { // needs no server, and each of its workers is a process
+		os.Exit(m.Run())
 	}
 	os.Exit(pgtest.Main(m, &server))
 }

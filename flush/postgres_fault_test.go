@@ -382,7 +382,7 @@ func startFlusher(t *testing.T, s flush.Store, id [16]byte) *loaded {
 	l := &loaded{t: t, source: newTestSource(t), want: map[string]int64{}}
 	l.source.origin, l.source.withIDs = id, true
 	l.flusher = flush.NewFlusher(s, id, l.source, flush.FlusherOptions{
-		Interval: 5 * time.Millisecond, MaxKeys: 40, Timeout: 2 * time.Second, Hooks: l.hooks.hooks(),
+		Interval: 5 * time.Millisecond, MaxKeys: 40, Timeout: 2 * time.Second, MinBackoff: time.Millisecond, Hooks: l.hooks.hooks(),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

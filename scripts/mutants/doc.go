@@ -12,5 +12,5 @@
 // The tree is never touched: a changed copy of the file is laid over it for the build (go test -overlay), or for a file that
 // a test reads while it runs, stands in a second tree of links. Each mutant is one line:
 // "caught by" the unit test or the seed that failed, or SURVIVED. The exit status is 1 when one survived, did not
-// build, or no longer fits the code: a mutant must be planted exactly where it was meant. The lists stand in list.go and front*.go.
+// build, or no longer fits the code: a mutant must be planted exactly where it was meant. The lists stand in list.go, store.go and front*.go.
 package main

@@ -16,7 +16,9 @@ type suite struct {
 }
 
 // suites are all there are: of core, log and store, and of what stands around them.
-func suites() []suite { return append([]suite{{mutants: mutants}}, fronts()...) }
+func suites() []suite {
+	return append(append([]suite{{mutants: mutants}}, storeSuites()...), fronts()...)
+}
 
 // edit replaces a text that stands exactly once in the file.
 type edit struct{ old, new string }
@@ -81,12 +83,14 @@ var mutants = []mutant{
 		"&stream{applied: n, frozen: n, persisted: n}", "&stream{applied: n - n}")},
 	{"a known origin's stream begins anew", "R2", ownerFile, one(
 		"o != p.self && p.own.streams[o] == nil {", "o != p.self {")},
+	{"an owner with too much unflushed takes ever more", "R10", ownerFile, one(
+		"len(w.cells.dirty) > lim.MaxDirty {", "len(w.cells.dirty) > lim.MaxDirty+1<<20 {")},
 	{"results are dropped while the origin still asks", "R2", ownerFile, one(
 		"st.results[0].Number < s.First {", "st.results[0].Number <= s.First {")},
 	{"a gap does not send the origin back", "R2", originFile, one(
 		"		p.out.acked = min(p.out.acked, a.Applied) // R2: the owner lacks what stands between\n", "")},
 
-	{"the store does not compare the ledger", "R3", storeFile, one(
+	{"the modelled store does not compare the ledger", "R3", storeFile, one(
 		"		if at != m.From || tombstone {\n", "		if tombstone && at != m.From {\n")},
 	{"a new owner applies what the ledger has of its own", "R3", partitionFile, one(
 		"	p.out.trim(ledger[p.self])\n", "")},
@@ -95,7 +99,7 @@ var mutants = []mutant{
 	{"a second batch is frozen while one is under way", "R3", flushFile, one(
 		"	if w == nil || w.frozen {\n		return false\n", "	if w == nil {\n		return false\n")},
 
-	{"the store does not compare owner and epoch", "R5", storeFile, one(
+	{"the modelled store does not compare owner and epoch", "R5", storeFile, one(
 		"o.owner != node || o.epoch != b.Epoch {", "o.owner == (counter.Origin{}) {")},
 	{"the owner takes sections of any epoch", "R5", ownerFile, one(
 		"	if p.Phase() != Owning || s.Epoch != w.epoch {\n", "	if p.Phase() != Owning {\n")},
