@@ -121,6 +121,10 @@ var mutants = []mutant{
 		"		if t.need &^= e; t.need == 0 || t.Err != nil {\n", "		if t.need &^= e; true {\n")},
 	{"news of the store does not wait for the answer", "R7", originFile, one(
 		"	p.out.trim(min(p.out.heard, p.out.acked))\n", "	p.out.trim(min(p.out.heard, p.out.sealed))\n")},
+	{"news of numbers that were never sent is believed (was so)", "R7", originFile, []edit{
+		{"	case n > p.out.sealed && !p.past:\n", "	case n > p.out.sealed && !p.past && n == 0:\n"},
+		{"	n = min(n, p.out.sealed)\n", ""},
+	}},
 	{"what was answered before is refused for want of room", "R7", ownedFile, one(
 		"addOverflows(v, delta) && !promised {", "addOverflows(v, delta) {")},
 	{"refused in silence when another caller heard of it (was so)", "R7", outboxFile, one(
