@@ -97,6 +97,10 @@ var mutants = []mutant{
 
 	{"the store does not compare owner and epoch", "R5", storeFile, one(
 		"o.owner != node || o.epoch != b.Epoch {", "o.owner == (counter.Origin{}) {")},
+	{"a section that wants more than an owner remembers waits for ever (was so)", "R12", ownerFile, one(
+		"			fresh = fresh[:lim.first(fresh)]\n", "			_ = lim.first(fresh)\n")},
+	{"what the store lacks pushes out what was just read (was so)", "R12", idsFile, one(
+		"	limit += len(s.fresh) + len(s.sent)\n", "")},
 	{"the owner takes sections of any epoch", "R5", ownerFile, one(
 		"	if p.Phase() != Owning || s.Epoch != w.epoch {\n", "	if p.Phase() != Owning {\n")},
 	{"a batch of another epoch is done", "R5", flushFile, one(
