@@ -14,6 +14,7 @@ func fronts() []suite {
 		{[]string{"./cmd/pinocchio", "-run", "TestDeploy_"}, true, deployMutants},
 		{[]string{"./cmd/pinocchio", "-run", "Config_|Faults?_|TestServe_NamesEveryFaultAtOnce"}, false, configMutants},
 		{[]string{"./flush/strategy"}, false, strategyMutants},
+		{[]string{"./flush", "-run", "TestFlusher_Halves"}, false, flusherMutants},
 		{[]string{"./dashboard", "-run", "TestStream_|TestPublish_|TestHistory_|TestServe_|TestPage_TakesKeys"}, false, pageMutants},
 		{[]string{"./dashboard", "-run", "TestPage_Shows"}, false, browserMutants},
 		{[]string{"./cmd/pinocchio", "-run", "TestMain_|TestAsking_|TestAudit_|TestHealth_|TestServe_SpeaksHTTPS"}, false, commandMutants},
@@ -21,6 +22,11 @@ func fronts() []suite {
 		{[]string{"./internal/certs"}, false, certMutants},
 		{[]string{"./internal/reload"}, false, reloadMutants},
 	}, nodeSuites()...)
+}
+
+var flusherMutants = []mutant{
+	{"what the server cancelled for its time is sent again as it was (was so)", "flusher", "flush/flusher_try.go", one(
+		" || isCancelled(err)\n", " || isCancelled(nil)\n")},
 }
 
 const (
