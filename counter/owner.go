@@ -264,7 +264,7 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 // store, is not used. It reports whether the snapshot was used; if not, read again.
 func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
-	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.Older(s.Ledger) {
+	if !p.holds(t) || p.older(s.Ledger) {
 		return false
 	}
 	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
@@ -289,13 +289,20 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	return true
 }
 
-// Older says that ledger rows, read from the store, cannot be of the state that this owner knows: the store came back from an older one.
+// holds says that nothing has changed since BeginLoad which would make a snapshot made meanwhile an old one.
+func (p *Partition) holds(t LoadToken) bool {
+	return p.own != nil && t.epoch == p.own.epoch && t.flushed == p.own.flushed
+}
+
+// Older says that ledger rows, read from the store after BeginLoad, cannot be of the state that this owner knows: the store came back from an older one.
 // A repeated flush may make the ledger whole again, and then nothing would tell that the values read with it were too low. It is also
-// true, until RemoveOrigin, of rows that are gone since their process was closed; and, until LeaveRows, of rows that stand though it was.
-func (p *Partition) Older(ledger map[Origin]uint64) bool {
-	if p.own == nil {
-		return false
-	}
+// true, until RemoveOrigin, of rows that are gone since their process was closed; and, until LeaveRows, of rows that stand though it was. Of a
+// snapshot that a flush overtook nothing can be said.
+func (p *Partition) Older(t LoadToken, ledger map[Origin]uint64) bool {
+	return p.holds(t) && p.older(ledger)
+}
+
+func (p *Partition) older(ledger map[Origin]uint64) bool {
 	if ledger[p.self] < p.out.persisted {
 		return true
 	}

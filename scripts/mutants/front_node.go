@@ -16,7 +16,7 @@ func nodeSuites() []suite {
 		nodeSuite("TestCopies_|TestNode_AnswersReplica", nodeReplicaMutants),
 		nodeSuite("TestCluster_CountsOnceWhatASecondNodeHolds", nodeLossMutants),
 		nodeSuite("TestNode_TakesEverythingAgain|TestR10_Commands", nodeBoundMutants), // not the test that counts on until it is refused
-		nodeSuite("TestCluster_RefusesAnIdempotencyKey|TestNode_RefusesAnIdempotencyKey", nodeOnceMutants),
+		nodeSuite("TestCluster_RefusesAnIdempotencyKey|TestNode_RefusesAnIdempotencyKey|TestNode_ReadsOfAnOlder", nodeOnceMutants),
 		nodeSuite("TestNode_ResolvesNothing|TestCluster_LeavesACommandInDoubtWhenTheAnswer|TestCluster_RefusesACommandWhenItsOwner|TestNode_LeavesACommandInDoubt", nodeCommandMutants),
 		nodeSuite("TestR13_Recorded|TestR13_Forged|TestPeers_RefuseWhatIsMeant", nodePeerMutants),
 		nodeSuite("TestLane_|TestEnqueue_|TestNode_GivesUpAPartition|TestNode_LearnsTheOwner", nodeLinkMutants),
@@ -179,6 +179,8 @@ var nodeOnceMutants = []mutant{
 		"			return r, ErrUnreachable\n", "			return wire.ReadResult{Code: wire.IDAbsent}, nil\n")},
 	{"idempotency keys are not looked up before they get a number", "node", onceFile, one(
 		"		r, err := n.lookUp(c.sl, ref, deadline)\n", "		r, err := wire.ReadResult{Code: wire.IDAbsent}, error(nil)\n")},
+	{"a key whose row was read and not used is read again at once (was so)", "node", onceFile, one(
+		"		pause := asked || !absent ", "		pause := !absent ")},
 }
 
 var nodeCommandMutants = []mutant{

@@ -160,13 +160,17 @@ var mutants = []mutant{
 		"	case !c.Saturate:\n		return false\n", "")},
 	{"a repeat at a later owner passes for another command", "R9", commandFile, one(
 		"	case c.mayAdd(int64(e.row.Fingerprint)):\n		err = ErrOtherTotal\n", "")},
+	{"a command leads its total to where its key cannot tell it (was so)", "R9", commandFile, one(
+		"err == nil && r.Before+r.Delta == UnknownTotal {", "err == nil && r.Before+r.Delta == UnknownTotal && c == nil {")},
 	{"a rejected command keeps its idempotency key", "R9", commandFile, one(
 		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
-		"t.epoch != w.epoch || t.flushed != w.flushed ||", "t.epoch != w.epoch ||")},
+		"t.epoch == p.own.epoch && t.flushed == p.own.flushed\n", "t.epoch == p.own.epoch\n")},
+	{"a snapshot that a flush overtook passes for an older state (was so)", "R8", ownerFile, one(
+		"	return p.holds(t) && p.older(ledger)\n", "	return p.own != nil && p.older(ledger)\n")},
 	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
-		" || p.Older(s.Ledger) {", " {")},
+		" || p.older(s.Ledger) {", " {")},
 	{"a former owner of the same epoch is believed (was so)", "R5", originFile, one(
 		"p.own != nil || former {", "p.own != nil || former && false {")},
 	{"rows of a process that was closed by hand pass for an older state (was so)", "R8", ownerFile, one(
