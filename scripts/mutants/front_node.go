@@ -180,7 +180,7 @@ var nodeOnceMutants = []mutant{
 	{"idempotency keys are not looked up before they get a number", "node", onceFile, one(
 		"		r, err := n.lookUp(c.sl, ref, deadline)\n", "		r, err := wire.ReadResult{Code: wire.IDAbsent}, error(nil)\n")},
 	{"a key whose row was read and not used is read again at once (was so)", "node", onceFile, one(
-		"		pause := asked || !absent ", "		pause := !absent ")},
+		"		pause := asked || !absent ", "		pause := asked && !absent || !absent ")},
 }
 
 var nodeCommandMutants = []mutant{
