@@ -162,9 +162,9 @@ func (c *cells) release(d int) {
 	c.dirty = c.dirty[:last]
 }
 
-// evict forgets clean counters, the oldest first, until about limit are left: the store has them.
+// evict forgets clean counters, the oldest first, until about limit of them are left: the store has them.
 func (c *cells) evict(limit int) {
-	excess := len(c.cell) - limit
+	excess := len(c.cell) - len(c.dirty) - limit
 	if excess <= 0 {
 		return
 	}

@@ -90,7 +90,7 @@ func (m *cellsModel) evict(t *rapid.T, limit int) {
 		}
 		delete(m.naive, name)
 	}
-	if dirty := len(m.c.dirty); len(m.c.cell) > max(limit, dirty) {
+	if dirty := len(m.c.dirty); len(m.c.cell) > limit+dirty {
 		t.Fatalf("%d cells are left, %d of them dirty, with a limit of %d", len(m.c.cell), dirty, limit)
 	}
 }

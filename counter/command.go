@@ -93,7 +93,7 @@ type Resolved struct {
 // Resolve accepts a command as the owner, in one step with the look at the total: nothing comes between them (R2). It takes the same
 // conditions as a total that is told (R8), and that all of this node's own operations are applied; a state other than Read says which
 // one is missing, and then nothing was accepted. Nor was it with an error: ErrOutOfBounds (Before is the total), ErrTooFar,
-// ErrOutOfRange, ErrOtherTotal, and those of AddID, of which ErrIDMissing asks for a read of the store. An ID of "" is none. hash is Hash(ref.Key);
+// ErrOutOfRange (with an ID also when the total would be UnknownTotal), ErrOtherTotal, and those of AddID, of which ErrIDMissing asks for a read of the store. An ID of "" is none. hash is Hash(ref.Key);
 // the strings of ref are not kept.
 func (p *Partition) Resolve(hash uint64, ref IDRef, c *Command) (r Resolved, state ReadState, err error) {
 	if r.Before, state = p.Total(hash, ref.Key); state != Read {
@@ -113,7 +113,9 @@ func (p *Partition) Resolve(hash uint64, ref IDRef, c *Command) (r Resolved, sta
 	case e == nil:
 		return r, Read, ErrIDMissing
 	case !e.counted:
-		r.Delta, err = c.delta(r.Before)
+		if r.Delta, err = c.delta(r.Before); err == nil && r.Before+r.Delta == UnknownTotal {
+			return r, Read, ErrOutOfRange // a repeat would never know what became of it
+		}
 	case c.explains(int64(e.row.Fingerprint), e.row.Total):
 		r.Delta, r.Before = int64(e.row.Fingerprint), e.row.Total-int64(e.row.Fingerprint)
 	case c.mayAdd(int64(e.row.Fingerprint)):

@@ -264,3 +264,32 @@ func TestR9_ARefusedCommandLeavesItsIdempotencyKeyFree(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 }
+
+// R9: the end of the range stands for "not known" beside an idempotency key, so that a repeat could not be told from another command.
+func TestResolve_LeadsNoTotalWithAKeyToWhereItCouldNotBeTold(t *testing.T) {
+	ref := IDRef{Key: "k", ID: "i"}
+	for name, c := range map[string]*Command{
+		"set":     {Set: true, Value: math.MinInt64},
+		"bounded": {Value: math.MinInt64 + 3, Min: math.MinInt64, Max: math.MaxInt64},
+		"what fits": {
+			Value: math.MinInt64, Min: math.MinInt64, Max: math.MaxInt64, Saturate: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := known(t, -3)
+			token, _ := p.BeginLoad()
+			p.Loaded(token, &Snapshot{Wanted: Wanted{IDs: []IDRef{ref}}})
+			last := p.Last()
+			if _, state, err := p.Resolve(Hash("k"), ref, c); state != Read || !errors.Is(err, ErrOutOfRange) || p.Last() != last {
+				t.Fatalf("state %d, %v, %d new operations", state, err, p.Last()-last)
+			}
+			total(t, p, "k", -3)
+			if _, _, err := p.Resolve(Hash("k"), ref, &Command{Set: true, Value: math.MinInt64 + 1}); err != nil {
+				t.Fatalf("its key is taken: %v", err)
+			}
+			if r, _, err := p.Resolve(Hash("k"), IDRef{Key: "k"}, c); name == "set" && (err != nil || r.Before+r.Delta != math.MinInt64) {
+				t.Fatalf("without a key: %+v, %v", r, err)
+			}
+		})
+	}
+}

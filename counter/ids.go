@@ -64,8 +64,10 @@ func (s *ids) committed() {
 	s.sent = nil
 }
 
-// evict forgets, the oldest first that nobody looked at, until about limit are left: a clock (Corbato 1968).
+// evict forgets, the oldest first that nobody looked at, until about limit are left of what the store has or lacks for sure: a clock
+// (Corbato 1968). What is pinned comes on top: else, with many of them, what was just read would go before it is used.
 func (s *ids) evict(limit int) {
+	limit += len(s.fresh) + len(s.sent)
 	for turns := 2 * len(s.order); len(s.known) > limit && turns > 0; turns-- {
 		e := s.order[0]
 		s.order = s.order[1:]

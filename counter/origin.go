@@ -88,9 +88,13 @@ func (p *Partition) Take(sentAt uint64, a *Answer) Verdict {
 // told. The news may overtake the owner's answer, which alone says how the operations ended: then they are kept until that
 // answer, or the next owner's, is there.
 func (p *Partition) Persist(n uint64) {
-	if p.own != nil {
+	switch {
+	case p.own != nil:
 		return // an owner learns it from its own batches, with the deltas
+	case n > p.out.sealed && !p.past:
+		return // of numbers that never left: it is not about this process, and would pass later for news of them
 	}
+	n = min(n, p.out.sealed)
 	p.out.heard = max(p.out.heard, n)
 	p.out.trim(min(p.out.heard, p.out.acked))
 }

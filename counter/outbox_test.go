@@ -230,3 +230,29 @@ func TestAnsweredBefore_IsTakenAlsoWithoutRoom(t *testing.T) {
 	equal(t, "deltas", deltasOf(b), "k+5 ")
 	equal(t, "refused", len(p.Refused()), 0)
 }
+
+// R6, R7: news of numbers that were never sent is not of this process, and says nothing of those that will be.
+func TestR6_NewsOfNumbersThatWereNeverSentIsNotBelieved(t *testing.T) {
+	p := follower(me, other)
+	add(t, p, "a", 1)
+	p.Persist(5) // number 1 has not left either
+	ticket := await(t, p, "b", 2, Persisted, false)
+	s := next(t, p, 10)
+	p.Persist(3)
+	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 2}), Fine)
+	equal(t, "pending", p.Pending(), 2)
+	equal(t, "told", done(ticket), false)
+	p.Persist(2)
+	equal(t, "pending", p.Pending(), 0)
+	mustBeTold(t, ticket)
+}
+
+// The store may have more of a past process than its log: then it has all of that.
+func TestR6_AReplayEndsWhenTheStoreHasMoreThanItsLog(t *testing.T) {
+	p := Restore(7, me, 4, []Op{{Key: "a", Delta: 1}})
+	p.Learn(other, 1)
+	s := next(t, p, 10)
+	equal(t, "verdict", p.Take(s.Epoch, &Answer{Code: OK, Epoch: 1, Owner: other, Applied: 9, Persisted: 9}), Fine)
+	equal(t, "pending", p.Pending(), 0)
+	equal(t, "last", p.Last(), 4)
+}

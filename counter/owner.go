@@ -3,11 +3,30 @@ package counter
 // Limits of an owner.
 type Limits struct {
 	MaxDirty int // counters with unflushed changes; beyond it sections are refused as Busy (R10)
-	MaxClean int // counters kept although the store has all of them
-	MaxIDs   int // idempotency keys remembered although the store has them
+	MaxClean int // counters kept although the store has all of them, besides those with unflushed changes
+	MaxIDs   int // idempotency keys remembered although the store has them, besides those that it lacks
 }
 
-// Handle applies a section from origin in number order, each number once (R2), and returns the answer. loading names the keys
+// first returns how many of the operations are taken at a time when something must be read for them: what is wanted for these must be in memory
+// all at once, or what is read last pushes out what was read first, for ever (R12). A quarter, so that a few origins do not push out each other's.
+func (l Limits) first(ops []Op) int {
+	totals, ids := max(1, l.MaxClean/4), max(1, l.MaxIDs/4)
+	for i := range ops {
+		if ops[i].ID != "" {
+			ids--
+		}
+		if ops[i].ID != "" || ops[i].Flags&Want != 0 {
+			totals--
+		}
+		if min(totals, ids) < 0 {
+			return i
+		}
+	}
+	return len(ops)
+}
+
+// Handle applies a section from origin in number order, each number once (R2), and returns the answer: when the store must be read for
+// more than the limits let it remember, it applies the section's first part, and Answer.Applied says so. loading names the keys
 // whose totals are wanted, and the idempotency keys, that must be read from the store first: then nothing was applied and the
 // code is Loading. With noLoad, for a store that cannot be read, operations are applied without totals; not so
 // those with an unknown idempotency key.
@@ -37,6 +56,10 @@ func (p *Partition) Handle(origin Origin, s *Section, lim Limits, noLoad bool) (
 			return a, loading
 		}
 		if loading = w.missing(fresh, noLoad); !loading.Empty() {
+			fresh = fresh[:lim.first(fresh)]
+			loading = w.missing(fresh, noLoad)
+		}
+		if !loading.Empty() {
 			a.Code = Loading
 			return a, loading
 		}
@@ -241,7 +264,7 @@ func (p *Partition) BeginLoad() (LoadToken, bool) {
 // store, is not used, nor is one that has more than this owner wrote. It reports whether the snapshot was used; if not, read again.
 func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	w := p.own
-	if w == nil || t.epoch != w.epoch || t.flushed != w.flushed || p.Older(s.Ledger) {
+	if !p.holds(t) || p.older(s.Ledger) {
 		return false
 	}
 	included := w.frozen && w.frozenIn(p.self, &p.out, s.Ledger)
@@ -269,13 +292,20 @@ func (p *Partition) Loaded(t LoadToken, s *Snapshot) bool {
 	return true
 }
 
-// Older says that ledger rows, read from the store, cannot be of the state that this owner knows: the store came back from an older one.
+// holds says that nothing has changed since BeginLoad which would make a snapshot made meanwhile an old one.
+func (p *Partition) holds(t LoadToken) bool {
+	return p.own != nil && t.epoch == p.own.epoch && t.flushed == p.own.flushed
+}
+
+// Older says that ledger rows, read from the store after BeginLoad, cannot be of the state that this owner knows: the store came back from an older one.
 // A repeated flush may make the ledger whole again, and then nothing would tell that the values read with it were too low. It is also
-// true, until RemoveOrigin, of rows that are gone since their process was closed; and, until LeaveRows, of rows that stand though it was.
-func (p *Partition) Older(ledger map[Origin]uint64) bool {
-	if p.own == nil {
-		return false
-	}
+// true, until RemoveOrigin, of rows that are gone since their process was closed; and, until LeaveRows, of rows that stand though it was. Of a
+// snapshot that a flush overtook nothing can be said.
+func (p *Partition) Older(t LoadToken, ledger map[Origin]uint64) bool {
+	return p.holds(t) && p.older(ledger)
+}
+
+func (p *Partition) older(ledger map[Origin]uint64) bool {
 	if ledger[p.self] < p.out.persisted {
 		return true
 	}

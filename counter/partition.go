@@ -31,6 +31,7 @@ type Partition struct {
 
 	sending bool // a section is under way to the owner of this epoch
 	hello   bool // the owner of this epoch has not heard of this origin yet
+	past    bool // of a past process, of which the store may have more than is here
 }
 
 // New returns partition id at the node self, of which nobody is known to be the owner.
@@ -54,6 +55,7 @@ func (p *Partition) With(h Holders) *Partition {
 // under their old numbers. Callers may have been told of each of them.
 func Restore(id uint32, self Origin, first uint64, ops []Op) *Partition {
 	p := New(id, self)
+	p.past = true
 	p.out.ops = ops
 	p.out.persisted, p.out.acked = first-1, first-1
 	p.out.sealed, p.out.answered = p.out.last(), p.out.last()

@@ -140,17 +140,31 @@ func TestR8_RowsOfAProcessThatWasClosedByHandAreNoOlderState(t *testing.T) {
 	gone, too := Origin{8}, Origin{9}
 	p := owner(me, map[Origin]uint64{gone: 3, other: 7})
 	ledger := map[Origin]uint64{gone: 3, other: 7}
-	equal(t, "closed before", p.Older(ledger), false)
+	equal(t, "closed before", p.older(ledger), false)
 	p.RemoveOrigin(other)
-	equal(t, "closed since", p.Older(ledger), true)
+	equal(t, "closed since", p.older(ledger), true)
 	p.LeaveRows(other)
-	equal(t, "and told of", p.Older(ledger), false)
+	equal(t, "and told of", p.older(ledger), false)
 	ledger[too] = 1
-	equal(t, "another one", p.Older(ledger), true)
+	equal(t, "another one", p.older(ledger), true)
 	p.AddOrigin(other)
 	p.LeaveRows(third)
 	delete(ledger, too)
-	equal(t, "one that is there", p.Older(ledger), false)
+	equal(t, "one that is there", p.older(ledger), false)
+}
+
+func TestOlder_SaysNothingOfASnapshotThatAFlushOvertook(t *testing.T) {
+	p := owner(me, nil)
+	token, _ := p.BeginLoad()
+	add(t, p, "k", 1)
+	flush(t, p)
+	ledger := map[Origin]uint64{} // as it stood at the token
+	equal(t, "used", p.Loaded(token, &Snapshot{Ledger: ledger}), false)
+	equal(t, "older", p.Older(token, ledger), false)
+	token, _ = p.BeginLoad()
+	equal(t, "older, after the flush", p.Older(token, ledger), true)
+	p.Learn(other, 2)
+	equal(t, "older, of what another one owns", p.Older(token, ledger), false)
 }
 
 // A store that came back from an older state may give an epoch to the same process twice. What it read as the first of these owners is then

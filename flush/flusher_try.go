@@ -70,7 +70,7 @@ func (f *Flusher) send(ctx context.Context, limit time.Duration, req *Request, r
 	start := time.Now()
 	res, err = f.store.Flush(ctx, req)
 	rep.statements = append(rep.statements, statement{time.Since(start), keys, err})
-	return res, err, errors.Is(ctx.Err(), context.DeadlineExceeded)
+	return res, err, errors.Is(ctx.Err(), context.DeadlineExceeded) || isCancelled(err)
 }
 
 // applied gives each batch its values.

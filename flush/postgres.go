@@ -120,6 +120,12 @@ func classifyPostgres(err error) error {
 	return &RetryError{err}
 }
 
+// isCancelled says that the server ended the statement, most likely since it took longer than the server's own statement_timeout.
+func isCancelled(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "57014"
+}
+
 // isDataCode reports whether the SQLSTATE speaks of the data, so that trying again cannot help: the classes
 // of Postgres that do, and every class that Postgres itself does not use (a trigger's own).
 func isDataCode(code string) bool {

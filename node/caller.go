@@ -16,6 +16,7 @@ const (
 	batchPath = "/peer/v1/batch"
 	readPath  = "/peer/v1/read"
 	macHeader = "Pinocchio-Mac"
+	toHeader  = "Pinocchio-To" // which process is meant: its address may be another one's by now
 
 	statusTooEarly = 425 // RFC 8470: the message may be a repeated one
 
@@ -64,6 +65,7 @@ func (c *caller) post(path string, body []byte, timeout time.Duration) (answer, 
 	defer fasthttp.ReleaseRequest(req)
 	req.Header.SetMethod(fasthttp.MethodPost)
 	req.SetRequestURI("http://peer" + path)
+	req.Header.Set(toHeader, c.peer.String())
 	q, header := c.auth.keys.Seal(c.peer, c.numbers.Next(), path, body)
 	if header != nil {
 		req.Header.SetBytesV(macHeader, header)

@@ -154,7 +154,7 @@ func (l *loader) readOnce(ctx context.Context, want map[uint32]counter.Wanted) (
 			if used || part.Phase() == counter.Following {
 				delete(want, p)
 			}
-			if !used && (part.Older(ledger[p]) || part.Newer(ledger[p])) {
+			if !used && (part.Older(t, ledger[p]) || part.Newer(ledger[p])) {
 				n.suspect.Store(true) // the next round compares all partitions, or learns of a process that was closed
 				n.refresh()
 				delete(want, p) // until then, no read says more: the caller asks again

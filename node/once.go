@@ -54,14 +54,16 @@ func (n *Node) addOnce(c *request, hash uint64, ref counter.IDRef, level Durabil
 
 // lookUp asks the owner what it knows of an idempotency key. ErrUnreachable: nobody could tell in time, and nothing was counted.
 func (n *Node) lookUp(sl *slot, ref counter.IDRef, deadline time.Time) (wire.ReadResult, error) {
-	for {
+	for asked := false; ; {
 		sl.mu.Lock()
 		phase := sl.p.Phase()
 		owner, _ := sl.p.Owner()
 		r, absent := idResult(sl.p.LookupID(ref))
 		sl.mu.Unlock()
+		pause := asked || !absent // for what was read and could not be used, as in readHere
 		switch {
 		case absent:
+			asked = true
 			n.loadID(sl, ref, deadline)
 		case phase == counter.Following && owner != n.id:
 			r = n.askOwner(owner, ref, deadline)
@@ -73,7 +75,7 @@ func (n *Node) lookUp(sl *slot, ref counter.IDRef, deadline time.Time) (wire.Rea
 		if !time.Now().Add(readPause).Before(deadline) {
 			return r, ErrUnreachable
 		}
-		if !absent {
+		if pause {
 			time.Sleep(readPause)
 		}
 	}

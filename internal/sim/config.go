@@ -31,6 +31,7 @@ type config struct {
 
 	maxOps     int // of a section
 	limits     counter.Limits
+	shrinks    bool // owners let go of what is beyond the limits with each read, as package node does
 	flushEvery ticks
 	durable    int  // chance that an increment asks for durability database
 	want       int  // chance that it asks for the total
@@ -107,6 +108,9 @@ func draw(seed uint64, rng *rand.Rand) config {
 	}
 	if seed%11 == 2 { // the others keep the histories that they had
 		c.commands = 10 + int(seed/11%40)
+	}
+	if seed%7 == 3 { // so do they here
+		c.shrinks, c.limits.MaxIDs, c.limits.MaxClean = true, 4, 4
 	}
 	return c
 }

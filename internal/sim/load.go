@@ -79,9 +79,12 @@ func (p *part) loaded(t counter.LoadToken, want counter.Wanted, s *snapshot) {
 	if w.tracing() {
 		w.logf("%s loads %v: %v %v ledger %v", p.n.name, want, s.values, s.rows, s.ledger[p.id])
 	}
+	if w.cfg.shrinks {
+		defer p.Shrink(w.cfg.limits)
+	}
 	if !p.Loaded(t, &counter.Snapshot{Wanted: want, Values: s.values, Rows: s.rows, Ledger: s.ledger[p.id]}) {
 		w.mark(markLoadRetry)
-		if p.Older(s.ledger[p.id]) || p.Newer(s.ledger[p.id]) {
+		if p.Older(t, s.ledger[p.id]) || p.Newer(s.ledger[p.id]) {
 			p.n.rewind.lastVerify, p.n.wanted = 0, true
 		}
 		return // whoever waits asks again

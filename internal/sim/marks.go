@@ -31,6 +31,7 @@ const (
 	markBusy
 	markUnknown
 	markLoading
+	markInPart
 	markNoLoad
 	markDoubt
 	markResolved
@@ -127,6 +128,7 @@ var markNames = [marks]string{
 	markBusy:              "section refused as busy",
 	markUnknown:           "section of an origin that the owner had not heard of",
 	markLoading:           "section waited for totals to be read",
+	markInPart:            "section taken in part, for want of room for what must be read",
 	markNoLoad:            "section applied without totals since the store could not be read",
 	markDoubt:             "answer of an owner in doubt of its lease",
 	markResolved:          "unknown commit resolved from the ledger",

@@ -6,7 +6,7 @@
 //
 //	go run ./scripts/mutants [-seeds 3000] [-only text] [-list]
 //
-// -only takes a rule (R9), a part (access, rate, node, openapi, alerts, config, strategy, page, command, client, tls) or a piece of a
+// -only takes a rule (R9), a part (access, rate, node, flusher, openapi, alerts, config, strategy, page, command, client, tls) or a piece of a
 // name. Postgres, and Chromium for the page, must be found by PATH, as make mutants has them.
 //
 // The tree is never touched: a changed copy of the file is laid over it for the build (go test -overlay), or for a file that

@@ -19,9 +19,9 @@ func nodeSuites() []suite {
 		nodeSuite("TestCluster_CountsOnceWhatASecondNodeHolds", nodeLossMutants),
 		nodeSuite("TestNode_FlushesWhatOthersSent|TestNode_StandsInForALost|TestCopier_Gives|TestCopies_OfAStoreThatWentBack|TestCopies_GoWhenTheStoreLacks", nodeHolderMutants),
 		nodeSuite("TestNode_TakesEverythingAgain|TestR10_Commands", nodeBoundMutants), // not the test that counts on until it is refused
-		nodeSuite("TestCluster_RefusesAnIdempotencyKey|TestNode_RefusesAnIdempotencyKey", nodeOnceMutants),
+		nodeSuite("TestCluster_RefusesAnIdempotencyKey|TestNode_RefusesAnIdempotencyKey|TestNode_ReadsOfAnOlder", nodeOnceMutants),
 		nodeSuite("TestNode_ResolvesNothing|TestCluster_LeavesACommandInDoubtWhenTheAnswer|TestCluster_RefusesACommandWhenItsOwner|TestNode_LeavesACommandInDoubt", nodeCommandMutants),
-		nodeSuite("TestR13_Recorded|TestR13_Forged", nodePeerMutants),
+		nodeSuite("TestR13_Recorded|TestR13_Forged|TestPeers_RefuseWhatIsMeant", nodePeerMutants),
 		nodeSuite("TestLane_|TestEnqueue_|TestNode_GivesUpAPartition|TestNode_LearnsTheOwner", nodeLinkMutants),
 		nodeSuite("TestNode_FlushesAPartitionThatCameBack|TestNode_FlushesForAWaiting|TestNode_TellsItsHeir", nodeFlushMutants),
 	}
@@ -212,6 +212,8 @@ var nodeOnceMutants = []mutant{
 		"			return r, ErrUnreachable\n", "			return wire.ReadResult{Code: wire.IDAbsent}, nil\n")},
 	{"idempotency keys are not looked up before they get a number", "node", onceFile, one(
 		"		r, err := n.lookUp(c.sl, ref, deadline)\n", "		r, err := wire.ReadResult{Code: wire.IDAbsent}, error(nil)\n")},
+	{"a key whose row was read and not used is read again at once (was so)", "node", onceFile, one(
+		"		pause := asked || !absent ", "		pause := asked && !absent || !absent ")},
 }
 
 var nodeCommandMutants = []mutant{
@@ -229,7 +231,9 @@ var nodePeerMutants = []mutant{
 	{"a signed message is taken twice", "node", peersFile, one(
 		"	case sealed && !n.auth.taken.Take(h.Sender, q.Number):\n", "	case sealed && !n.auth.taken.Take(h.Sender, q.Number) && len(body) == 0:\n")},
 	{"a message for another process is taken", "node", peersFile, one(
-		"	case sealed && q.To != n.id:\n", "	case sealed && q.To != n.id && len(body) == 0:\n")},
+		"		return q.To == n.id\n", "		return q.To == n.id || true\n")},
+	{"without a secret, a message for an earlier process is taken (was so)", "node", peersFile, one(
+		"	return string(ctx.Request.Header.Peek(toHeader)) == n.id.String()\n", "	return true\n")},
 	{"an answer is believed whoever signed it", "node", callerFile, one(
 		"	case code == fasthttp.StatusOK && genuine:\n", "	case code == fasthttp.StatusOK:\n")},
 }

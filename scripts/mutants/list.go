@@ -101,6 +101,10 @@ var mutants = []mutant{
 
 	{"the modelled store does not compare owner and epoch", "R5", storeFile, one(
 		"o.owner != node || o.epoch != b.Epoch {", "o.owner == (counter.Origin{}) {")},
+	{"a section that wants more than an owner remembers waits for ever (was so)", "R12", ownerFile, one(
+		"			fresh = fresh[:lim.first(fresh)]\n", "			_ = lim.first(fresh)\n")},
+	{"what the store lacks pushes out what was just read (was so)", "R12", idsFile, one(
+		"	limit += len(s.fresh) + len(s.sent)\n", "")},
 	{"the owner takes sections of any epoch", "R5", ownerFile, one(
 		"	if p.Phase() != Owning || s.Epoch != w.epoch {\n", "	if p.Phase() != Owning {\n")},
 	{"a batch of another epoch is done", "R5", flushFile, one(
@@ -125,6 +129,10 @@ var mutants = []mutant{
 		"		if t.need &^= e; t.need == 0 || t.Err != nil {\n", "		if t.need &^= e; true {\n")},
 	{"news of the store does not wait for the answer", "R7", originFile, one(
 		"	p.out.trim(min(p.out.heard, p.out.acked))\n", "	p.out.trim(min(p.out.heard, p.out.sealed))\n")},
+	{"news of numbers that were never sent is believed (was so)", "R7", originFile, []edit{
+		{"	case n > p.out.sealed && !p.past:\n", "	case n > p.out.sealed && !p.past && n == 0:\n"},
+		{"	n = min(n, p.out.sealed)\n", ""},
+	}},
 	{"what was answered before is refused for want of room", "R7", ownedFile, one(
 		"addOverflows(v, delta) && !promised {", "addOverflows(v, delta) {")},
 	{"refused in silence when another caller heard of it (was so)", "R7", outboxFile, one(
@@ -156,15 +164,19 @@ var mutants = []mutant{
 		"	case !c.Saturate:\n		return false\n", "")},
 	{"a repeat at a later owner passes for another command", "R9", commandFile, one(
 		"	case c.mayAdd(int64(e.row.Fingerprint)):\n		err = ErrOtherTotal\n", "")},
+	{"a command leads its total to where its key cannot tell it (was so)", "R9", commandFile, one(
+		"err == nil && r.Before+r.Delta == UnknownTotal {", "err == nil && r.Before+r.Delta == UnknownTotal && c == nil {")},
 	{"a rejected command keeps its idempotency key", "R9", commandFile, one(
 		"	if err == nil {\n		r.Added, err = p.AddID(hash, ref, r.Delta)",
 		"	if err == nil || errors.Is(err, ErrOutOfBounds) {\n		r.Added, _ = p.AddID(hash, ref, r.Delta)")},
 	{"a read that raced with a flush is used", "R8", ownerFile, one(
-		"t.epoch != w.epoch || t.flushed != w.flushed ||", "t.epoch != w.epoch ||")},
+		"t.epoch == p.own.epoch && t.flushed == p.own.flushed\n", "t.epoch == p.own.epoch\n")},
+	{"a snapshot that a flush overtook passes for an older state (was so)", "R8", ownerFile, one(
+		"	return p.holds(t) && p.older(ledger)\n", "	return p.own != nil && p.older(ledger)\n")},
 	{"a read that has more than this owner wrote is used (was so)", "R8", ownerFile, one(
 		"	if !p.explains(s.Ledger, included) {\n", "	if !p.explains(s.Ledger, included) && false {\n")},
 	{"a read of an older state of the store is used (was so)", "R8", ownerFile, one(
-		" || p.Older(s.Ledger) {", " {")},
+		" || p.older(s.Ledger) {", " {")},
 	{"a former owner of the same epoch is believed (was so)", "R5", originFile, one(
 		"p.own != nil || former {", "p.own != nil || former && false {")},
 	{"rows of a process that was closed by hand pass for an older state (was so)", "R8", ownerFile, one(

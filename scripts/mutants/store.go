@@ -82,6 +82,8 @@ var sqliteMutants = []mutant{
 }
 
 var flusherMutants = []mutant{
+	{"what the server cancelled for its time is sent again as it was (was so)", "flusher", "flush/flusher_try.go", one(
+		" || isCancelled(err)\n", " || isCancelled(nil)\n")},
 	{"an unknown outcome is taken for applied", "R3", tryFile, one(
 		"		f.postpone(c, err, timedOut, &rep)\n	}\n	return rep\n",
 		"		_ = timedOut\n		for _, p := range c.batches {\n			rep.done = append(rep.done, finished{batch: p, outcome: Outcome{Verdict: Committed}})\n		}\n	}\n	return rep\n")},
