@@ -199,8 +199,10 @@ func TestR8_AReadHasABatchUnderWayWholeOrNotAtAll(t *testing.T) {
 		ledger map[Origin]uint64
 		used   bool
 	}{
-		{map[Origin]uint64{me: 1}, false}, {map[Origin]uint64{other: 1}, false},
-		{map[Origin]uint64{}, true}, {map[Origin]uint64{me: 1, other: 1}, true},
+		{map[Origin]uint64{me: 1}, false},
+		{map[Origin]uint64{other: 1}, false},
+		{map[Origin]uint64{}, true},
+		{map[Origin]uint64{me: 1, other: 1}, true},
 	} {
 		snapshot := Snapshot{Wanted: Wanted{Keys: []string{"c"}}, Ledger: c.ledger}
 		equal(t, "used", p.Loaded(token, &snapshot), c.used)
