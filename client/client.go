@@ -18,7 +18,7 @@ type Options struct {
 	// Token is sent as "Authorization: Bearer ..." with each request; empty: no such header.
 	Token string
 	// HTTP makes the requests; nil: a client with 64 idle connections for each node. It must not have a Timeout shorter
-	// than Options.Timeout, and must not follow redirects of POST.
+	// than Options.Timeout, must not follow redirects of POST, and must not repeat requests by itself.
 	HTTP *http.Client
 	// Timeout of one attempt, not of the call: that is its context's, and should be some times as long, or a node that hangs
 	// leaves no time to ask another. A connection must be had within half of it. Default 5 s.

@@ -84,7 +84,10 @@ func TestIncrement_SaysUnknownAndWhyTheContextEndedAfterALostAnswer(t *testing.T
 // A proxy's 503 or 504 does not say what a node's says: the node behind it may have counted.
 func TestIncrement_IsUnknownAfterAProxysAnswer(t *testing.T) {
 	for _, code := range []int{502, 503, 504} {
-		node := newStub(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>upstream</html>", code) })
+		node := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "<html>upstream</html>", code)
+		})
 		if _, err := connect(t, node.URL).Increment(t.Context(), "k", 1); !errors.Is(err, client.ErrUnknownOutcome) || len(node.requests()) != 1 {
 			t.Errorf("%d: %v after %d requests, want ErrUnknownOutcome after one", code, err, len(node.requests()))
 		}

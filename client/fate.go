@@ -78,7 +78,7 @@ func inDoubt(err error) error {
 // passed the request on.
 func refusal(r request, answer *Error) *failure {
 	f := &failure{fate: said, err: answer, rest: answer.RetryAfter}
-	reasoned := len(answer.Fields) > 0 || answer.RetryAfter > 0
+	reasoned := len(answer.Fields) > 0 // a Retry-After alone may be the proxy's, too
 	switch status := answer.Status; {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && reasoned:
 		f.fate = refused

@@ -34,9 +34,10 @@ type conn struct {
 	state atomic.Int64
 	// doomed is set before a deadline in the past is: an answer that is still under way then tells the client that it is
 	// the last one.
-	doomed atomic.Bool
-	linger bool // read before closing; only touched by the goroutine that serves the connection
-	heard  bool // a byte has been read; likewise
+	doomed  atomic.Bool
+	release func() // gives back what a large body held: lingering needs none of it; called by the goroutine that serves the connection
+	linger  bool   // read before closing; only touched by the goroutine that serves the connection
+	heard   bool   // a byte has been read; likewise
 	// large is what bodyLimit decided about a large body, which holds until its answer is written; likewise. 0: there is none.
 	large int64
 }
@@ -82,6 +83,9 @@ func (c *conn) Write(p []byte) (int, error) {
 // sends: the system would otherwise answer those bytes with a reset, and a reset can destroy the answer on its way.
 func (c *conn) Close() error {
 	c.enter(phaseClosing)
+	if c.release != nil {
+		c.release()
+	}
 	if c.linger {
 		drainAndClose(c.Conn, lingering)
 		return nil

@@ -2,10 +2,13 @@ package httpapi
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pinocchio-nose/pinocchio/internal/access"
 )
 
 // longBatch is one increment in a body of that size.
@@ -64,6 +67,22 @@ func TestAccess_RefusesALargeBodyBeforeItIsReadWhenItsCredentialMayNotCount(t *t
 	}
 	if f.counted() != 2 {
 		t.Errorf("%d were counted", f.counted())
+	}
+	h.wholeAgain()
+}
+
+// A node that has not fetched its keys yet does not know: it says so, however the body comes, and the client asks again.
+func TestAccess_DoesNotKnowYetWhoSendsALargeBody(t *testing.T) {
+	guard, err := access.New(access.Config{KeySetURL: "https://127.0.0.1:1/keys", Issuer: "i", Audience: "a", ScopeClaim: "scope", PrefixClaim: "prefix"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := start(t, &fakeService{}, func(cfg *Config) { cfg.Access = guard })
+	const token = "Authorization: Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJpIiwiYXVkIjoiYSIsImV4cCI6OTk5OTk5OTk5OX0.AAAA"
+	for way, text := range map[string]string{"announced": announced(1<<20, token), "chunks": inChunks(longBatch(1<<20), token)} {
+		if got := h.do(text); got.StatusCode != 503 || got.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %v %s", way, got.StatusCode, got.Header, got.body)
+		}
 	}
 	h.wholeAgain()
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ const largePage = 64 << 10
 const (
 	largeBusy     = 2 * maxBodyBytes / largePage // others hold all there is
 	largeStranger = largeBusy + 1                // its credential may not count
+	largeUnknown  = largeBusy + 2                // its credential cannot be checked yet
 )
 
 // chunked is the length of a body that was not announced.
@@ -70,8 +72,10 @@ func (s *Server) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfi
 		size = limit
 	}
 	verdict := int64(size+largePage-1) / largePage
-	switch {
-	case !s.mayBatch(header):
+	switch may, err := s.mayBatch(header); {
+	case errors.Is(err, access.ErrNotYet):
+		limit, verdict = small, largeUnknown
+	case !may:
 		limit, verdict = small, largeStranger
 	case !s.large.take(verdict):
 		limit, verdict = small, largeBusy
@@ -88,12 +92,12 @@ func (s *Server) maxBody(header *fasthttp.RequestHeader) int {
 }
 
 // mayBatch tells whether the request's credential may count at all.
-func (s *Server) mayBatch(header *fasthttp.RequestHeader) bool {
+func (s *Server) mayBatch(header *fasthttp.RequestHeader) (bool, error) {
 	if s.cfg.Access == nil {
-		return true
+		return true, nil
 	}
 	g, err := s.cfg.Access.Check(header.PeekAll("Authorization"))
-	return err == nil && g.May(access.Write)
+	return err == nil && g.May(access.Write), err
 }
 
 // giveBack ends the hold of a connection on pages: its answer has been written, or it has ended.
@@ -137,6 +141,9 @@ func (s *Server) refuseLarge(ctx *fasthttp.RequestCtx) {
 			detail,
 			"this node is busy with other large requests, and nothing was counted: send it again, to another node, or in bodies of at most " + strconv.Itoa(s.cfg.MaxBodyBytes) + " bytes",
 		})
+		return
+	case verdict == largeUnknown:
+		refuseCredential(ctx, access.ErrNotYet)
 		return
 	case verdict == largeStranger && header.ContentLength() > 0:
 		if !s.authorized(ctx, routeMany) {

@@ -183,7 +183,8 @@ func (s *Server) admit(nc net.Conn) {
 // writing costs the connection, not the node.
 func (s *Server) serve(c *conn) {
 	defer s.conns.remove(c)
-	defer s.giveBack(c)
+	c.release = func() { s.giveBack(c) }
+	defer c.release()
 	defer func() {
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
