@@ -89,7 +89,7 @@ var accessHTTPMutants = []mutant{
 	{"a token that was taken back keeps its live page", "access", "httpapi/page.go", one(
 		"		return err == nil && ok\n", "		return err == nil && ok || len(headers) > 0\n")},
 	{"a stranger may send a long body", "access", largeFile, one(
-		"	case !may:\n", "	case s.cfg.Access == nil && !s.mayBatch(header):\n")},
+		"	case !may:\n", "	case s.cfg.Access == nil && !may:\n")},
 	{"401 without WWW-Authenticate", "access", permitFile, one(
 		"		setChallenge(ctx, challenge)\n", "")},
 	{"403 without WWW-Authenticate", "access", permitFile, one(

@@ -58,7 +58,7 @@ var limitHTTPMutants = []mutant{
 	{"long bodies may hold any amount together", "R10", largeFile, one(
 		"		if left < n {\n", "		if left < -1<<40 {\n")},
 	{"a request that is cut holds what it was granted for ever", "R10", serverFile, one(
-		"	defer c.release()\n", "")},
+		"	c.release = func() { s.giveBack(c) }\n", "	c.release = func() {}\n")},
 	{"idle connections keep the longest body they had", "R10", serverFile, one(
 		"	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)\n", "")},
 	{"a rate limit by credential is taken where there are none", "rate", rateFile, one(
