@@ -100,72 +100,27 @@ func (c *copier) run(ctx context.Context) {
 func (c *copier) holder() *link {
 	id := c.node.secondNode(c.peer)
 	l := c.node.links.get(id)
-	if l == nil || id == c.peer {
+	if l == nil || id != c.peer {
+		c.retire()
+	}
+	if l == nil {
+		return nil
+	}
+	if marks := c.former[id]; marks != nil { // it was the holder before
+		c.copied = marks
+		delete(c.former, id)
+	}
+	if id == c.peer {
 		return l
 	}
-	before := c.copied
-	if c.peer != (counter.Origin{}) && len(before) > 0 {
-		c.former[c.peer] = before
-	}
-	c.peer, c.copied = id, make(copiedMarks)
-	delete(c.former, id)
+	c.peer = id
 	c.node.slots.each(func(sl *slot, p *counter.Partition) {
 		p.CopyAfresh()
-		if _, held := before[p.ID()]; held && p.HasToCopy() {
+		if p.HasToCopy() && c.wasHeld(p.ID()) {
 			c.note(sl) // also where nothing new comes: what was answered by the former holder's word has one holder now
 		}
 	})
 	return l
-}
-
-// tidyFormer tells earlier holders how far the store has what they hold: nobody else does, and their room is bounded (R10).
-func (c *copier) tidyFormer() {
-	w := c.node.world.Load()
-	for peer, marks := range c.former {
-		if w == nil || w.members[peer] == nil {
-			delete(c.former, peer)
-			continue
-		}
-		var ids []uint32
-		for id, number := range marks {
-			sl := &c.node.slots.all[id]
-			sl.mu.Lock()
-			if sl.p.Persisted() >= number {
-				ids = append(ids, id)
-			}
-			sl.mu.Unlock()
-		}
-		l := c.node.links.get(peer)
-		if len(ids) == 0 || l == nil || !c.release(l, ids) {
-			continue
-		}
-		for _, id := range ids {
-			delete(marks, id)
-		}
-		if len(marks) == 0 {
-			delete(c.former, peer)
-		}
-	}
-}
-
-// release tells a peer that it need hold nothing of what it was sent of the partitions, and reports whether it heard.
-func (c *copier) release(l *link, ids []uint32) bool {
-	body := wire.AppendHeader(nil, c.node.header())
-	body = binary.AppendUvarint(body, uint64(len(ids)))
-	for _, id := range ids {
-		sl := &c.node.slots.all[id]
-		sl.mu.Lock()
-		persisted := sl.p.Persisted()
-		sl.mu.Unlock()
-		body = wire.AppendCopy(body, &wire.Copy{Partition: id, Persisted: persisted, First: persisted + 1})
-	}
-	answer, err := l.call.post(copyPath, body, c.node.cfg.OwnerTimeout)
-	if err != nil {
-		c.node.peerFault(l, err)
-		return false
-	}
-	answer.release()
-	return true
 }
 
 // secondNode picks a live process for copies: the one there was, if it still is, or else the next one by id. The nil UUID: none.
@@ -271,7 +226,7 @@ func (c *copier) copiedTo(m copyMark, held uint64, answered bool) {
 	defer sl.mu.Unlock()
 	if !answered || held < m.number {
 		sl.p.CopyAfresh()
-		delete(c.copied, m.partition)
+		c.copied[m.partition] = max(m.number, c.copied[m.partition]) // it may have come all the same
 		if sl.p.HasToCopy() && sl.p.Phase() != counter.Following {
 			c.note(sl)
 		}

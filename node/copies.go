@@ -27,6 +27,7 @@ type copies struct {
 type stretch struct {
 	first uint64
 	ops   []counter.Op
+	torn  bool // the store lacks what comes before them, and nobody has sent it yet
 }
 
 func newCopies(limit int) *copies {
@@ -58,6 +59,10 @@ func (c *copies) hold(origin counter.Origin, in *wire.Copy) uint64 {
 		parts[in.Partition] = s
 	}
 	c.trim(s, in.Persisted)
+	s.torn = false
+	if len(s.ops) == 0 {
+		s.first = min(s.first, in.Persisted+1) // the store may have gone back
+	}
 	c.prepend(s, in)
 	switch {
 	case in.Persisted+1 < s.first:
@@ -111,10 +116,22 @@ func (c *copies) left(origin counter.Origin) map[uint32]stretch {
 	out := make(map[uint32]stretch)
 	for id, s := range c.of[origin] {
 		if len(s.ops) > 0 {
-			out[id] = stretch{s.first, append([]counter.Op(nil), s.ops...)}
+			out[id] = stretch{s.first, append([]counter.Op(nil), s.ops...), s.torn}
 		}
 	}
 	return out
+}
+
+// waits says that something is held of a process which can be counted.
+func (c *copies) waits(origin counter.Origin) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.of[origin] {
+		if len(s.ops) > 0 && !s.torn {
+			return true
+		}
+	}
+	return false
 }
 
 // settle lets go of what a ghost saw in the store; what came meanwhile, from a process that was not dead, stays.
@@ -125,9 +142,8 @@ func (c *copies) settle(origin counter.Origin, parts []*ghostPart) {
 		s := c.of[origin][p.ID()]
 		switch {
 		case s == nil:
-		case p.gap: // nobody can apply what is held here, as what comes before it is gone
-			c.bytes -= weigh(s.ops)
-			delete(c.of[origin], p.ID())
+		case p.gap:
+			s.torn = true // until the process' log, or another holder, has brought what is missing
 		default:
 			c.trim(s, p.Persisted())
 		}
@@ -206,6 +222,7 @@ func (n *Node) standIn(w *world) {
 		g := &ghost{node: n, origin: origin, sure: true, close: func() error { return nil }}
 		for id, s := range left {
 			g.add(counter.Restore(id, origin, s.first, s.ops))
+			g.parts[len(g.parts)-1].gap = s.torn
 		}
 		g.remove = func() error { n.copies.settle(origin, g.parts); return nil }
 		n.haunting.Store(origin, struct{}{})

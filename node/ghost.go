@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pinocchio-nose/pinocchio/counter"
@@ -35,7 +36,7 @@ type ghost struct {
 type ghostPart struct {
 	*counter.Partition
 	done bool
-	gap  bool // the store lacks what comes before all that this ghost has
+	gap  bool // of copies: the store lacks what comes before all that this ghost has
 }
 
 // newLogGhost resends a log on disk. It says hello for every partition: also for those of which the log has nothing, the
@@ -65,7 +66,9 @@ func (g *ghost) add(p *counter.Partition) {
 // run resends until the store has everything. An error is one that no further try mends.
 func (g *ghost) run(ctx context.Context) error {
 	n := g.node
-	n.log.Info("resending what a past process of this node left", "origin", g.origin, "operations", g.count)
+	if !g.gaps() { // it was told when they were found
+		n.log.Info("resending what a past process of this node left", "origin", g.origin, "operations", g.count)
+	}
 	for {
 		if err := g.round(ctx); err != nil {
 			return errors.Join(err, g.close())
@@ -106,11 +109,19 @@ func (g *ghost) finished() bool {
 	return true
 }
 
+// gaps says that the store lacks what comes before some of the copies that the ghost has.
+func (g *ghost) gaps() bool {
+	return slices.ContainsFunc(g.parts, func(p *ghostPart) bool { return p.gap })
+}
+
 // finish forgets the past process: first what it left, then its row, since the row without the log harms nobody.
 func (g *ghost) finish(ctx context.Context) error {
 	n := g.node
 	if g.torn {
 		return g.close()
+	}
+	if g.gaps() {
+		return g.remove()
 	}
 	n.log.Info("the store has everything that a past process of this node left", "origin", g.origin)
 	if err := g.remove(); err != nil {
@@ -253,6 +264,7 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 		}
 	}
 	// With a lease in doubt, somebody else may be the owner by now, and have more than this one.
+	p.gap = p.gap && a.Code != counter.OK
 	p.done = a.Code == counter.OK && !a.Doubt && p.Pending() == 0 && a.Applied == a.Persisted
 	return nil
 }
@@ -262,8 +274,10 @@ func (g *ghost) take(p *ghostPart, a *counter.Answer) error {
 // Of copies, the log of their process may hold what is missing, which is sent when that one is back.
 func (g *ghost) giveUp(p *ghostPart, has uint64) error {
 	if !g.whole {
-		g.node.log.Error("copies of a past process cannot be counted, as the database came back from a state older than the first of them",
-			"origin", g.origin, "partition", p.ID(), "first", has+1, "last", p.Persisted())
+		if !p.gap {
+			g.node.log.Error("copies of a past process cannot be counted, as the database came back from a state older than the first of them; "+
+				"they wait for that process' log", "origin", g.origin, "partition", p.ID(), "first", has+1, "last", p.Persisted())
+		}
 		p.done, p.gap = true, true
 		return nil
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,32 +122,67 @@ func TestCopies_OfAStoreThatWentBackAreHeldFromTheFirstOn(t *testing.T) {
 			t.Errorf("operation %d is %s", 3+i, op.Key)
 		}
 	}
+	c.hold(origin, copyOf(11, 12, 0))
+	if held := c.hold(origin, copyOf(4, 5, 3)); held != 7 { // nothing is held, so what comes is the beginning
+		t.Errorf("%d are held", held)
+	}
+	left = c.left(origin)[3]
 	if want := weigh(left.ops); c.weight() != want {
 		t.Errorf("%d bytes are counted, %d held", c.weight(), want)
 	}
 }
 
-// What a lost node's copies cannot be counted behind is told once, and they go.
-func TestCopies_GoWhenTheStoreLacksWhatComesBeforeThem(t *testing.T) {
+// What a lost node's copies cannot be counted behind is told once. They stay: its log may bring what is missing.
+func TestCopies_WaitWhenTheStoreLacksWhatComesBeforeThem(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 2, shortLeases)
 	n := c.nodes[0]
 	gone := counter.Origin{1, 2, 3}
 	n.copies.round()
 	n.copies.hold(gone, copyOf(6, 7, 2))
-	p := counter.Restore(3, gone, 7, n.copies.left(gone)[3].ops)
-	g := &ghost{node: n.Node, origin: gone, close: func() error { return nil }}
-	g.add(p)
-	part := g.parts[0]
-	part.LearnStored(n.id, 1)
-	if _, ok := part.Next(10); !ok {
-		t.Fatal("it has nothing to send")
+	try := func(known bool, applied uint64) *ghostPart {
+		g := &ghost{node: n.Node, origin: gone, close: func() error { return nil }}
+		g.add(counter.Restore(3, gone, 7, n.copies.left(gone)[3].ops))
+		part := g.parts[0]
+		part.gap = known
+		part.LearnStored(n.id, 1)
+		if _, ok := part.Next(10); !ok {
+			t.Fatal("it has nothing to send")
+		}
+		if err := g.take(part, &counter.Answer{Partition: 3, Code: counter.OK, Epoch: 1, Owner: n.id, Applied: applied, Persisted: applied}); err != nil {
+			t.Errorf("this node is to stop: %v", err)
+		}
+		n.copies.settle(gone, g.parts)
+		return part
 	}
-	if err := g.take(part, &counter.Answer{Partition: 3, Code: counter.OK, Epoch: 1, Owner: n.id, Applied: 2, Persisted: 2}); err != nil {
-		t.Errorf("this node is to stop: %v", err)
+	if part := try(false, 2); !part.done || !part.gap || n.copies.waits(gone) {
+		t.Errorf("done %v, gap %v; something waits: %v", part.done, part.gap, n.copies.waits(gone))
 	}
-	n.copies.settle(gone, g.parts)
-	if left := n.copies.left(gone); len(left) != 0 || n.copies.weight() != 0 {
-		t.Errorf("%d partitions are left, %d bytes", len(left), n.copies.weight())
+	if left := n.copies.left(gone)[3]; len(left.ops) != 2 || !left.torn {
+		t.Fatalf("%+v is left", left)
 	}
+	try(true, 2)
+	if said := strings.Count(c.log.String(), "copies of a past process cannot be counted"); said != 1 {
+		t.Errorf("it was said %d times", said)
+	}
+	if part := try(true, 8); !part.done || part.gap || n.copies.weight() != 0 {
+		t.Errorf("the log has brought the rest: done %v, gap %v, %d bytes held", part.done, part.gap, n.copies.weight())
+	}
+}
+
+// Nobody is left to hold copies: the former holder hears how far the store has them all the same, and can go.
+func TestCopier_TellsTheLastHolderWhatTheStoreHas(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2, func(cfg *Config) { cfg.FlushInterval = 10 * time.Second })
+	origin, holder := c.nodes[0], c.nodes[1]
+	key := origin.replicaOf(origin, 3)
+	holder.Drain(t.Context())
+	origin.flusher.Kick()
+	eventually(t, func() error {
+		if w := holder.copies.weight(); w != 0 {
+			return fmt.Errorf("it still holds %d bytes", w)
+		}
+		return nil
+	})
+	c.exact(map[string]int64{key: 3})
 }

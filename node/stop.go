@@ -102,7 +102,7 @@ func (n *Node) closeInStore() {
 		n.log.Warn("the log on disk could not be removed; the next start resends it, which is harmless")
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.LeaseTTL/3)
+	ctx, cancel := context.WithTimeout(context.Background(), min(n.cfg.LeaseTTL/3, 5*time.Second))
 	defer cancel()
 	if err := n.cfg.Store.CloseNode(ctx, n.id, true); err != nil {
 		n.log.Warn("could not close this process in the store; its lease will run out", "error", err)
@@ -131,6 +131,9 @@ func (n *Node) emptyForOthers(ctx context.Context) {
 	for ctx.Err() == nil && n.holdsForOthers(time.Since(began) < releaseTime) {
 		sleep(ctx, stopStep)
 	}
+	if n.holdsForOthers(false) {
+		n.log.Warn("copies of a process that is gone did not reach the store; only its own log has them now")
+	}
 }
 
 // holdsForOthers says that this node holds copies of a process that is not there, or also of one that lives.
@@ -141,7 +144,7 @@ func (n *Node) holdsForOthers(living bool) bool {
 	}
 	for _, origin := range n.copies.origins() {
 		m := w.members[origin]
-		if m == nil || len(n.copies.left(origin)) == 0 {
+		if m == nil || !n.copies.waits(origin) {
 			continue // the store has it, or will never take it
 		}
 		if living || !m.alive || m.LeaseLeft <= 0 {
