@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Result of a run. Increments are counted by what the package comment calls their fate; without Batch, each is a request.
@@ -51,6 +53,8 @@ type Result struct {
 	LatencyMaxUS  float64 `json:"latency_max_us"`
 
 	Verify *Verification `json:"verify,omitempty"`
+
+	latency *hdr.Histogram // all of them, for WriteChart
 }
 
 func (l *load) result(c *collector, begin, end time.Time) *Result {
@@ -74,6 +78,7 @@ func (l *load) result(c *collector, begin, end time.Time) *Result {
 		LatencyP99US:  microseconds(c.total.ValueAtPercentile(99)),
 		LatencyP999US: microseconds(c.total.ValueAtPercentile(99.9)),
 		LatencyMaxUS:  microseconds(c.total.Max()),
+		latency:       c.total,
 	}
 	for status, count := range n.statuses {
 		if count > 0 {
@@ -96,22 +101,26 @@ func (r *Result) Forbidden() bool {
 	return len(r.Statuses) > 0
 }
 
+// loop says how the load was paced.
+func (r *Result) loop() string {
+	if r.RatePerSecond > 0 {
+		return fmt.Sprintf("open loop at %g req/s", r.RatePerSecond)
+	}
+	return "closed loop"
+}
+
 // WriteText writes the result for people.
 func (r *Result) WriteText(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) // Flush returns the error
 	}
-	how := "closed loop"
-	if r.RatePerSecond > 0 {
-		how = fmt.Sprintf("open loop at %g req/s", r.RatePerSecond)
-	}
 	batch, rate := "", fmt.Sprintf("%.0f req/s", r.AnsweredPerSecond)
 	if r.Batch > 1 {
 		batch = fmt.Sprintf("%d increments a request, ", r.Batch)
 		rate = fmt.Sprintf("%.0f increments/s, %.0f req/s", r.AnsweredPerSecond, r.RequestsPerSecond)
 	}
-	line("load", "%s, %d connections, pipeline %d, %s%d keys %s, value %d", how, r.Connections, r.Pipeline, batch, r.Keys, r.Distribution, r.Value)
+	line("load", "%s, %d connections, pipeline %d, %s%d keys %s, value %d", r.loop(), r.Connections, r.Pipeline, batch, r.Keys, r.Distribution, r.Value)
 	line("answered", "%d in %.2f s: %s", r.Answered, r.ElapsedSeconds, rate)
 	for _, host := range r.Targets {
 		line("", "%s %d", host, r.AnsweredByTarget[host])

@@ -4,12 +4,14 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/pinocchio-nose/pinocchio/bench/chart"
 )
 
 // WriteHTML writes the comparison as one page that needs nothing else: table, chart and conditions.
 func (r *Report) WriteHTML(w io.Writer) error {
-	var chart strings.Builder
-	if err := r.WriteSVG(&chart); err != nil {
+	var svg strings.Builder
+	if err := r.WriteChart(&svg, chart.SVG); err != nil {
 		return err
 	}
 	t, err := template.New("page").Parse(page)
@@ -22,7 +24,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Columns    []string
 		Rows       [][]string
 		Chart      template.HTML
-	}{r, r.conditions(), columns[:], r.rows(), template.HTML(chart.String())}) // the chart escapes what it was given
+	}{r, r.conditions(), columns[:], r.rows(), template.HTML(svg.String())}) // the chart escapes what it was given
 }
 
 const page = `<!doctype html>

@@ -39,6 +39,7 @@ type benchCmd struct {
 	VerifyTimeout time.Duration `help:"How long totals may take to agree." default:"10s"`
 	Strict        bool          `help:"Exit 1 when a request failed."`
 	JSON          string        `name:"json" help:"Write the result to this file as JSON." placeholder:"FILE"`
+	Plot          string        `help:"Draw the latencies by percentile into this file, SVG or PNG by its ending." placeholder:"FILE"`
 }
 
 // Validate is called by the parser: a fault is a usage error that names all of them.
@@ -47,7 +48,7 @@ func (c *benchCmd) Validate() error {
 	if c.VerifyStore != "" && !c.Verify {
 		faults = append(faults, errors.New("verify-store: needs --verify"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, plottable(c.Plot))...)
 }
 
 func (c *benchCmd) options() bench.Options {
@@ -91,14 +92,11 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 		defer func() { _ = store.Close() }() // only read from
 		o.Store = store
 	}
-	var file *os.File
-	if c.JSON != "" {
-		// Before the load: who waited for it must not lose it to a wrong path.
-		if file, err = os.Create(c.JSON); err != nil {
-			return fmt.Errorf("--json: %w", err)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
+	files, err := openOutputs(jsonOutput[*bench.Result](c.JSON), plotOutput[*bench.Result](c.Plot))
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, files.close()) }()
 	result, err := bench.Run(ctx, o)
 	if errors.Is(err, bench.ErrForbidden) {
 		err = fmt.Errorf("%w: %s", err, giveToken)
@@ -106,11 +104,7 @@ func (c *benchCmd) Run(ctx context.Context, std streams, open storeOpener) (err 
 	if result == nil {
 		return err
 	}
-	errs := []error{err, result.WriteText(std.out)}
-	if file != nil {
-		errs = append(errs, writeJSON(file, result))
-	}
-	return errors.Join(append(errs, c.judge(result))...)
+	return errors.Join(err, result.WriteText(std.out), files.write(result), c.judge(result))
 }
 
 func writeJSON(w io.Writer, result any) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"time"
 
@@ -28,7 +26,7 @@ type strategiesCmd struct {
 	Keys          int           `default:"1000" help:"Number of keys that the workers go round."`
 	FlushInterval time.Duration `default:"1s" help:"How often the buffered strategy flushes."`
 	Increments    int64         `default:"10000000" help:"Buffered increments of 2 on one key in the consistency run; 0: no such run."`
-	SVG           string        `name:"svg" help:"Write a bar chart to this file." placeholder:"FILE"`
+	Plot          string        `aliases:"svg" help:"Draw the rates as bars into this file, SVG or PNG by its ending." placeholder:"FILE"`
 	HTML          string        `name:"html" help:"Write a page with table and chart to this file." placeholder:"FILE"`
 	JSON          string        `name:"json" help:"Write the figures to this file as JSON." placeholder:"FILE"`
 }
@@ -42,7 +40,7 @@ func (c *strategiesCmd) Validate() error {
 	if c.Increments < 0 {
 		faults = append(faults, fmt.Errorf("increments: %d, must not be negative", c.Increments))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, plottable(c.Plot))...)
 }
 
 func (c *strategiesCmd) options() strategies.Options {
@@ -51,7 +49,8 @@ func (c *strategiesCmd) options() strategies.Options {
 
 // Run measures, reports on the output, and fails when the consistency run's sum is wrong.
 func (c *strategiesCmd) Run(ctx context.Context, std streams) (err error) {
-	files, err := c.files()
+	files, err := openOutputs(plotOutput[*strategies.Report](c.Plot),
+		output[*strategies.Report]{"html", c.HTML, (*strategies.Report).WriteHTML}, jsonOutput[*strategies.Report](c.JSON))
 	if err != nil {
 		return err
 	}
@@ -112,49 +111,4 @@ func (c *strategiesCmd) measure(ctx context.Context, std streams, table *strateg
 	buffered := all[len(all)-1]
 	report.Consistency, err = strategies.Check(ctx, buffered, c.Increments, 2, max(c.Parallel, runtime.GOMAXPROCS(0)), table.Value)
 	return report, err
-}
-
-// reportFiles are opened before the measurement: who waited for it must not lose it to a wrong path.
-type reportFiles struct {
-	open  []*os.File
-	parts []func(*strategies.Report) error
-}
-
-func (c *strategiesCmd) files() (*reportFiles, error) {
-	f := &reportFiles{}
-	for _, part := range []struct {
-		flag, path string
-		write      func(r *strategies.Report, w io.Writer) error
-	}{
-		{"svg", c.SVG, (*strategies.Report).WriteSVG},
-		{"html", c.HTML, (*strategies.Report).WriteHTML},
-		{"json", c.JSON, func(r *strategies.Report, w io.Writer) error { return writeJSON(w, r) }},
-	} {
-		if part.path == "" {
-			continue
-		}
-		file, err := os.Create(part.path)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("--%s: %w", part.flag, err), f.close())
-		}
-		f.open = append(f.open, file)
-		f.parts = append(f.parts, func(r *strategies.Report) error { return part.write(r, file) })
-	}
-	return f, nil
-}
-
-func (f *reportFiles) write(r *strategies.Report) error {
-	var errs []error
-	for _, write := range f.parts {
-		errs = append(errs, write(r))
-	}
-	return errors.Join(errs...)
-}
-
-func (f *reportFiles) close() error {
-	var errs []error
-	for _, file := range f.open {
-		errs = append(errs, file.Close())
-	}
-	return errors.Join(errs...)
 }

@@ -16,7 +16,7 @@ func TestBenchStrategies_ComparesAllOnARealDatabaseAndChecksTheSum(t *testing.T)
 	database, folder := pg.NewDatabase(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(folder, name) }
 	r := begin(t, "bench", "strategies", "--store", pg.URL(database), "--time", "100ms", "--warmup", "20ms", "--flush-interval", "10ms",
-		"--parallel", "2", "--increments", "100000", "--svg", file("a.svg"), "--html", file("a.html"), "--json", file("a.json"))
+		"--parallel", "2", "--increments", "100000", "--plot", file("a.svg"), "--html", file("a.html"), "--json", file("a.json"))
 	if status := r.endItself(); status != exitOK {
 		t.Fatalf("status %d", status)
 	}
@@ -63,11 +63,11 @@ func TestBenchStrategies_FailsWhenTheSumIsWrong(t *testing.T) {
 }
 
 func TestBenchStrategies_NamesEveryFaultOfItsFlags(t *testing.T) {
-	r := begin(t, "bench", "strategies", "--store", "postgres://x", "--time", "0s", "--parallel", "0", "--increments=-1")
+	r := begin(t, "bench", "strategies", "--store", "postgres://x", "--time", "0s", "--parallel", "0", "--increments=-1", "--plot", "a.pdf")
 	if status := r.endItself(); status != exitUsage {
 		t.Errorf("status %d", status)
 	}
-	for _, want := range []string{"time", "parallel", "increments"} {
+	for _, want := range []string{"time", "parallel", "increments", "plot: \"a.pdf\" ends"} {
 		if !strings.Contains(r.err.String(), want) {
 			t.Errorf("%s does not name %s", &r.err, want)
 		}

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"image/png"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -79,6 +82,54 @@ func TestBench_ReportsToPeopleAndToAFile(t *testing.T) {
 	var r bench.Result
 	if err := json.Unmarshal(b, &r); err != nil || r.Answered != 500 || !r.Verify.OK {
 		t.Errorf("%v in %s", err, b)
+	}
+}
+
+func TestBench_DrawsLatenciesIntoTheFormatOfTheEnding(t *testing.T) {
+	addr := (&service{}).start(t)
+	vector, pixels := fileIn(t, "latency.svg"), fileIn(t, "latency.PNG")
+	for _, file := range []string{vector, pixels} {
+		if status, out, errs := runBench(t, "--target", addr, "--requests", "1500", "--plot", file); status != exitOK || errs != "" {
+			t.Errorf("%s: status %d\n%s%s", file, status, out, errs)
+		}
+	}
+	text, err := os.ReadFile(vector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">Latency of 1500 requests by percentile<", ">closed loop, 2 connections, pipeline 1; ", ">99.9%<", ">milliseconds<", ">max "} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the chart lacks %q: %s", want, text)
+		}
+	}
+	if err := xml.Unmarshal(text, new(struct{})); err != nil {
+		t.Error(err)
+	}
+	picture, err := os.Open(pixels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = picture.Close() }()
+	if _, err := png.Decode(picture); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBench_RefusesAPlotItCannotDrawBeforeTheLoad(t *testing.T) {
+	s := &service{}
+	load := []string{"--target", s.start(t), "--requests", "5", "--plot"}
+	file := fileIn(t, "latency.pdf")
+	if status, _, errs := runBench(t, append(load, file)...); status != exitUsage || !strings.Contains(errs, "plot: ") || !strings.Contains(errs, ".png") {
+		t.Errorf("another ending: status %d, %s", status, errs)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("it made the file all the same")
+	}
+	if status, _, errs := runBench(t, append(load, filepath.Join(file, "a.svg"))...); status != exitFailed || !strings.Contains(errs, "--plot: ") {
+		t.Errorf("no such folder: status %d, %s", status, errs)
+	}
+	if s.count != 0 {
+		t.Errorf("%d increments were sent", s.count)
 	}
 }
 

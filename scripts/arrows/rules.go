@@ -70,7 +70,8 @@ func moduleRules() rules {
 			},
 			{dir: "httpapi", floor: floorDoors, uses: []string{"node", "internal/access", "internal/limit"}, why: "httpapi reaches the parts only through node"},
 			{dir: "dashboard", floor: floorDoors, uses: []string{"node"}, why: "the live page knows a node, and the API only by its routes"},
-			{dir: "bench", floor: floorDoors, why: "the load generator sees a cluster from outside, as a client does"},
+			{dir: "bench", floor: floorDoors, uses: []string{"bench/chart"}, why: "the load generator sees a cluster from outside, as a client does"},
+			{dir: "bench/chart", floor: floorHelpers, why: "chart draws figures and knows nobody who measured them"},
 			{dir: "client", floor: floorDoors, why: "the Go client sees a cluster from outside and must drag no server into programs that use it"},
 			{dir: "cmd", floor: floorPrograms, uses: []string{"*"}, why: "nothing imports a command"},
 			{
@@ -87,6 +88,7 @@ func moduleRules() rules {
 			{prefix: "go.yaml.in/yaml", rooms: []string{"cmd"}, inTests: true, why: "settings are read by the command alone"},
 			{prefix: "github.com/getkin/kin-openapi", inTests: true, why: "only tests compare the API with its document"},
 			{prefix: "github.com/golang-jwt/jwt", rooms: []string{"internal/access"}, inTests: true, why: "only access reads tokens"},
+			{prefix: "gonum.org/v1/plot", rooms: []string{"bench/chart"}, why: "only bench/chart draws"},
 			{prefix: "github.com/chromedp", rooms: []string{"scripts"}, inTests: true, why: "only tests and pictures need a browser"},
 			{
 				prefix: "github.com/valyala/fasthttp", rooms: []string{"httpapi", "dashboard", "node", "bench", "cmd", "scripts"}, inTests: true,

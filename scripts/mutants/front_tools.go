@@ -50,6 +50,8 @@ var commandMutants = []mutant{
 		"	return &tls.Config{RootCAs: roots}, nil\n", "	return &tls.Config{RootCAs: roots, InsecureSkipVerify: true}, nil\n")},
 	{"a load that access control let nothing of through ends with status 0", "command", "cmd/pinocchio/bench.go", one(
 		"	case r.Forbidden():\n", "	case r.Forbidden() && c.Strict:\n")},
+	{"a plot that cannot be drawn is found out after the load", "command", "cmd/pinocchio/bench.go", one(
+		"append(faults, plottable(c.Plot))...", "append(faults, plottable(\"\"))...")},
 	{"top asks the members without TLS", "command", "cmd/pinocchio/look.go", one(
 		"		return \"https://\"\n", "		return \"http://\"\n")},
 	{"top asks one member after the other", "command", "cmd/pinocchio/look.go", one(
