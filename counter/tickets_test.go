@@ -169,3 +169,22 @@ func TestTicket_ForgetsTheTotalOfAFormerOwner_R8(t *testing.T) {
 		t.Errorf("told %d, which the former owner had said", ticket.Total)
 	}
 }
+
+// R8: the former owner has applied it and the log is still to come when the owner changes. The new one may not have awaited this origin, so
+// that the caller waits for it, too: who was told must find it in the next total.
+func TestR8_WhoWaitsForTheLogWaitsForTheNewOwnerToo(t *testing.T) {
+	first, second := owner(other, nil), New(7, third)
+	p := New(7, me).With(Holders{Log: true})
+	p.Learn(other, 1)
+	ticket := await(t, p, "k", 3, Logged, false)
+	deliver(t, p, first)
+	n, ops := p.ToLog(10)
+	p.Learn(third, 2)
+	p.Logged(n + uint64(len(ops)) - 1)
+	if done(ticket) {
+		t.Fatal("told when only the former owner had applied it")
+	}
+	second.Acquire(2, nil, []Origin{me, other, third}, nil)
+	deliver(t, p, second)
+	mustBeTold(t, ticket)
+}
