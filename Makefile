@@ -108,7 +108,7 @@ fmt: ## format all Go files
 lint: fmt-check vet staticcheck arrows mutants-fit ## format, vet, staticcheck, the arrows between packages, and that mutants fit the code
 
 fmt-check:
-	files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted, make fmt mends it:" $$files >&2; exit 1; }
+	files=$$($(TOOL) gofumpt -l . | grep -v '^\.run/' || true); test -z "$$files" || { echo "not formatted, make fmt mends it:" $$files >&2; exit 1; }
 
 vet:
 	go vet ./...

@@ -36,7 +36,7 @@ func scenarios() []scenario {
 		{"pgstall", "a node's connections to Postgres hang for longer than its lease: counting again within lease + 1 s, exact sums", plan{proxies: true}, stallPostgres},
 		{"pause", "a node stopped (SIGSTOP) for longer than its lease, then continued: counting again within lease + 1 s, exact sums", plan{}, pauseNode},
 		{"split", "one of three nodes cut off from the others, not from Postgres: exact sums after the heal", plan{spaces: true}, splitNodes},
-		{"storm", "two of these at a time, drawn by the seed, and restarts in between: not one failed request, exact sums", plan{proxies: true}, storm},
+		{"storm", "two of these at a time, drawn by the seed, and restarts in between: no request refused, exact sums", plan{proxies: true}, storm},
 		{"restart", "all nodes stopped and started: exact sums. All killed at once, at durability disk: nothing missing", plan{}, restartAll},
 		{"restart-memory", "all nodes killed at once, at durability memory: nothing doubled, nothing lost that Postgres had", plan{}, restartMemory},
 		{"outage", "Postgres away until every node refuses: memory stays flat for as long as it lasts; then exact sums", plan{flags: outageFlags()}, outageFlat},

@@ -198,3 +198,10 @@ func (t *trial) flawless(res *bench.Result, a account) {
 	t.exact(res, a)
 	t.rep.promise(res.Failed == 0, "not one failed request (%d)", res.Failed)
 }
+
+// paused is flawless but for what was under way at a node when it was stopped, so many times at most.
+func (t *trial) paused(res *bench.Result, a account, times int64) {
+	t.exact(res, a)
+	t.rep.promise(res.Failed == res.Unknown && res.Unknown <= times*int64(t.opt.connections),
+		"no request is refused, and none is in doubt but those under way at a pause (%d of %d failed)", res.Unknown, res.Failed)
+}

@@ -18,6 +18,8 @@ type absence struct {
 	begin, end func(*member)
 	// trusted is how long the node goes on counting as if nothing had happened; probes begin after that.
 	trusted time.Duration
+	// holds: a request that waits for the log when its node is stopped is answered 504 when that goes on, for its time is over: it is held.
+	holds bool
 }
 
 // pauseNode stops a node's clock for longer than its lease. When it goes on it believes for a moment that nothing has
@@ -27,6 +29,7 @@ func pauseNode(ctx context.Context, t *trial) error {
 		what:  "SIGSTOP",
 		begin: func(m *member) { m.process.Signal(syscall.SIGSTOP) },
 		end:   func(m *member) { m.process.Signal(syscall.SIGCONT) },
+		holds: true,
 	})
 }
 
@@ -80,7 +83,11 @@ func (t *trial) absent(ctx context.Context, away absence) error {
 	if err != nil {
 		return err
 	}
-	t.flawless(res, a)
+	if away.holds {
+		t.paused(res, a, 1)
+	} else {
+		t.flawless(res, a)
+	}
 	t.settleProbes(ctx, all)
 	return nil
 }

@@ -43,7 +43,7 @@ func storm(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	t.flawless(res, a)
+	t.paused(res, a, int64(rounds))
 	return nil
 }
 
