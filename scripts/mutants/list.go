@@ -56,7 +56,7 @@ const (
 var seeds = map[string]int{
 	"increments join an operation whose callers were told that the log has failed (was so)": 23138,
 	"an older state's second owner of an epoch is not believed (was so)":                    3266,
-	"an older state of the store is reclaimed only by the ring (was so)":                    8451,
+	"an older state of the store is reclaimed only by the ring (was so)":                    7846,
 	"a process that the store forgot trusts the owners with what it sent (was so)":          311936,
 }
 
