@@ -20,14 +20,17 @@ func (i *instance) replicaOf(owner *instance, delta int64) string {
 	return key
 }
 
+// flushesLate keeps what is counted out of the store for longer than a lease, and leaves a node the time to wait for one when it goes.
+func flushesLate(cfg *Config) {
+	shortLeases(cfg)
+	cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
+}
+
 // R7: origin and owner hold an increment of durability replica. The origin is lost, and the owner leaves in order before its next flush
 // with nobody to follow it: the store gets it first.
 func TestNode_FlushesWhatOthersSentBeforeItLeavesAsTheLast(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 2, func(cfg *Config) {
-		shortLeases(cfg)
-		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
-	})
+	c := newCluster(t, 2, flushesLate)
 	origin, owner := c.nodes[0], c.nodes[1]
 	key := origin.replicaOf(owner, 3)
 	origin.crash()
@@ -41,10 +44,7 @@ func TestNode_FlushesWhatOthersSentBeforeItLeavesAsTheLast(t *testing.T) {
 // R7: a holder of copies of a lost node does not leave before it has stood in for it.
 func TestNode_StandsInForALostNodeBeforeItLeaves(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) {
-		shortLeases(cfg)
-		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
-	})
+	c := newCluster(t, 3, flushesLate)
 	origin := c.nodes[0]
 	key := origin.replicaOf(origin, 3)
 	var holder *instance
@@ -65,10 +65,7 @@ func TestNode_StandsInForALostNodeBeforeItLeaves(t *testing.T) {
 // R7: when the holder goes, another one gets everything, also of partitions where nothing new comes; and the store has nothing of it.
 func TestCopier_GivesANewHolderEverything(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) {
-		shortLeases(cfg)
-		cfg.FlushInterval, cfg.DrainTimeout = 10*time.Second, 8*time.Second
-	})
+	c := newCluster(t, 3, flushesLate)
 	origin := c.nodes[0]
 	key := origin.replicaOf(origin, 3)
 	first, second := c.nodes[1], c.nodes[2]
